@@ -64,7 +64,7 @@ pub(super) fn open_connections(
     let io = Arc::new(Io {
         transport: Arc::new(transport),
         sink: Arc::clone(recorder) as _,
-        store: Arc::new(DiskTokenStore::in_cache()),
+        store: Arc::new(DiskTokenStore),
         wall,
         stop: stop.clone(),
     });
@@ -121,7 +121,10 @@ fn open_connection(
         attempts,
         seed: fastrand::u64(..),
     };
-    let client = Client::new(spec, io);
+    let client = Client::new(spec, io).map_err(|why| {
+        let text = format!("account `{}`: {why}; nothing was sent", account.name);
+        CliError::message(ExitCode::Refused, text, None)
+    })?;
     // What a server asked an earlier process to wait, this one waits too.
     for (pause, left) in pauses {
         let until = io.now().instant + left;

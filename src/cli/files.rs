@@ -3,7 +3,8 @@
 //!
 //! Zoho gives out ten tokens in ten minutes per refresh token: a run that is resumed a few times would
 //! lock itself out if each process asked for its own. What a file says is believed no more than an answer
-//! is, see [`Provider::access`](crate::provider::Provider::access).
+//! is, see [`Provider::access`](crate::provider::Provider::access). A refresh token of Zendesk's is void once
+//! it was used: the next one is in such a file before its access token is used.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -15,7 +16,8 @@ use tempfile::{Builder, NamedTempFile};
 
 use crate::config::process_variable;
 use crate::lane::KeptToken;
-use crate::ledger::make_private_folder;
+use crate::ledger::{lock_for_good, make_private_folder};
+use crate::provider::Token;
 use crate::run::TokenStore;
 
 /// What the file that is being written is called until it is whole.
@@ -69,57 +71,92 @@ pub(super) fn xdg_folder(variable: &str, default: &str, below: &str) -> Option<P
     Some(named.or_else(at_home)?.join("userpurge").join(below))
 }
 
-/// Keeps tokens as files in the user's cache folder.
-#[derive(Debug, Clone)]
-pub(super) struct DiskTokenStore {
-    /// `None`: there is no cache folder to use, so nothing is kept.
-    folder: Option<PathBuf>,
+/// Keeps tokens as files: in the cache folder those that can be fetched again, others in the state folder.
+#[derive(Debug)]
+pub(super) struct DiskTokenStore;
+
+/// The file of the token of `key`; `None`: there is no folder to use.
+fn token_path(key: &str, rotates: bool) -> Option<PathBuf> {
+    // The key is a digest; anything else would be a way out of the folder.
+    let plain = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric());
+    let folder = if rotates {
+        xdg_folder("XDG_STATE_HOME", ".local/state", "tokens")
+    } else {
+        xdg_folder("XDG_CACHE_HOME", ".cache", "tokens")
+    };
+    Some(folder.filter(|_| plain)?.join(format!("{key}.json")))
 }
 
-impl DiskTokenStore {
-    /// The store in the XDG cache folder.
-    pub(super) fn in_cache() -> Self {
-        let folder = xdg_folder("XDG_CACHE_HOME", ".cache", "tokens");
-        Self { folder }
+fn read_token(path: &Path) -> Option<KeptToken> {
+    let about = fs::metadata(path).ok()?;
+    if !about.is_file() || about.len() > TOKEN_BYTES_MAX {
+        return None;
     }
-
-    fn path(&self, key: &str) -> Option<PathBuf> {
-        // The key is a digest; anything else would be a way out of the folder.
-        let plain = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric());
-        let folder = self.folder.as_ref().filter(|_| plain)?;
-        Some(folder.join(format!("{key}.json")))
-    }
+    let mut file: Value = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
+    let mut take = |key: &str| file.get_mut(key).map(Value::take).unwrap_or_default();
+    Some(KeptToken {
+        token: Token {
+            secret: SecretString::from(take("token").as_str()?),
+            api_base: serde_json::from_value(take("api_base")).ok()?,
+            expires_in: None,
+            refresh: take("refresh").as_str().map(SecretString::from),
+        },
+        expires_at: serde_json::from_value(take("expires_at")).ok()?,
+        fetched: serde_json::from_value(take("fetched")).ok()?,
+    })
 }
 
 impl TokenStore for DiskTokenStore {
-    fn load(&self, key: &str) -> Option<KeptToken> {
-        let path = self.path(key)?;
-        let about = fs::metadata(&path).ok()?;
-        if !about.is_file() || about.len() > TOKEN_BYTES_MAX {
-            return None;
+    fn load(&self, key: &str, rotates: bool) -> Result<Option<KeptToken>, String> {
+        let path = token_path(key, rotates);
+        if !rotates {
+            return Ok(path.and_then(|path| read_token(&path)));
         }
-        let mut file: Value = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
-        let mut take = |key: &str| file.get_mut(key).map(Value::take).unwrap_or_default();
-        Some(KeptToken {
-            secret: SecretString::from(take("token").as_str()?),
-            api_base: serde_json::from_value(take("api_base")).ok()?,
-            expires_at: serde_json::from_value(take("expires_at")).ok()?,
-            fetched: serde_json::from_value(take("fetched")).ok()?,
-        })
+        let path = path.ok_or(
+            "neither XDG_STATE_HOME nor HOME is set, so the next refresh token cannot be kept",
+        )?;
+        let shown = path.display();
+        let is_ours = lock_for_good(&path.with_extension("lock"));
+        if !is_ours.map_err(|error| format!("`{shown}` cannot be used: {error}"))? {
+            let why = "another process, or another account here, uses the same refresh token, which only \
+                one may; wait until it is over";
+            return Err(why.to_owned());
+        }
+        let kept = read_token(&path).filter(|kept| kept.token.refresh.is_some());
+        if kept.is_none() && path.exists() {
+            return Err(format!(
+                "`{shown}`, which holds the one refresh token that is not void, cannot be read; authorize \
+                 anew, and write both new tokens to the configuration"
+            ));
+        }
+        Ok(kept)
     }
 
-    fn keep(&self, key: &str, token: &KeptToken) {
-        let Some(path) = self.path(key) else { return };
+    fn keep(&self, key: &str, kept: &KeptToken) -> Result<(), String> {
+        let token = &kept.token;
+        let rotates = token.refresh.is_some();
+        let Some(path) = token_path(key, rotates) else {
+            return Ok(());
+        };
         let file = json!({
             "token": token.secret.expose_secret(),
             "api_base": token.api_base,
-            "expires_at": token.expires_at,
-            "fetched": token.fetched,
+            "expires_at": kept.expires_at,
+            "fetched": kept.fetched,
+            "refresh": token.refresh.as_ref().map(ExposeSecret::expose_secret),
         });
         let kept = path.parent().map_or(Ok(()), make_private_folder);
         let kept = kept.and_then(|()| write_text(&path, true, &file.to_string(), |error| error));
-        if let Err(error) = kept {
+        kept.or_else(|error| {
+            if rotates {
+                return Err(format!(
+                    "the new refresh token cannot be kept in `{}` ({error}), and the old one is void: \
+                     authorize anew, and write both new tokens to the configuration",
+                    path.display()
+                ));
+            }
             tracing::warn!(%error, "Could not keep the access token for the next run.");
-        }
+            Ok(())
+        })
     }
 }

@@ -46,7 +46,7 @@ pub const SECRET_KEYS: [&str; 5] = [
 pub(super) fn keys(provider: ProviderKind) -> impl Iterator<Item = &'static str> {
     let own = match provider {
         ProviderKind::Zendesk => {
-            "subdomain base_url email api_token oauth_token client_id client_secret"
+            "subdomain base_url email api_token oauth_token refresh_token client_id client_secret"
         }
         ProviderKind::Sunco => "app_id subdomain region base_url brand_id key_id key_secret auth",
         ProviderKind::Zoho => {
@@ -372,22 +372,38 @@ fn zendesk_credentials(table: KeyTable<'_>) -> Result<ZendeskCredentials<SecretS
         pair("email", "api_token"),
         pair("client_id", "client_secret"),
     );
-    let kinds = format!("{user}, {}, {client}", table.name("oauth_token"));
-    match (by_token, table.has("oauth_token"), by_client) {
-        (true, false, false) => Ok(ZendeskCredentials::ApiToken {
+    let [oauth_token, refresh] = ["oauth_token", "refresh_token"].map(|key| table.name(key));
+    let kinds = format!("{user}, {oauth_token} (and {refresh}), {client}");
+    let mut by_oauth = ["refresh_token", "oauth_token"].into_iter();
+    let by_oauth = by_oauth.find(|key| table.has(key));
+    match (by_token, by_oauth, by_client) {
+        (true, None, false) => Ok(ZendeskCredentials::ApiToken {
             email: email_address(table)?,
             token: table.secret("api_token")?,
         }),
-        (false, true, false) => Ok(ZendeskCredentials::OAuthToken {
+        (false, Some("refresh_token"), _) => {
+            // A public client has no secret.
+            let secret = table
+                .has("client_secret")
+                .then(|| table.secret("client_secret"));
+            let id = by_client.then(|| table.identifier("client_id"));
+            Ok(ZendeskCredentials::Refresh {
+                token: table.secret("oauth_token")?,
+                refresh: table.secret("refresh_token")?,
+                id: id.transpose()?,
+                secret: secret.transpose()?,
+            })
+        }
+        (false, Some(_), false) => Ok(ZendeskCredentials::OAuthToken {
             token: table.secret("oauth_token")?,
         }),
-        (false, false, true) => Ok(ZendeskCredentials::Client {
+        (false, None, true) => Ok(ZendeskCredentials::Client {
             id: table.identifier("client_id")?,
             secret: table.secret("client_secret")?,
         }),
-        (false, false, false) => Err(KeyTable::lacks(&format!("credentials, one of {kinds}"))),
+        (false, None, false) => Err(KeyTable::lacks(&format!("credentials, one of {kinds}"))),
         (_, by_oauth, _) => {
-            let key = if by_oauth { "oauth_token" } else { "client_id" };
+            let key = by_oauth.unwrap_or("client_id");
             Err(table.mistake(key, Mistake::conflict(&kinds)))
         }
     }

@@ -1,4 +1,5 @@
-//! Which file holds the configuration.
+//! Which file holds the configuration. It reads none: a file that is named is taken to be there.
+//! Of a ledger's configuration it knows nothing.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -3,7 +3,7 @@
 use super::requests::{Flight, Purpose};
 use super::tokens::NoAccess;
 use super::{Effect, Lane, Now, RequestError};
-use crate::domain::{Said, Time};
+use crate::domain::{Said, StopKind, Time};
 use crate::provider::Reply;
 use crate::transport::TransportError;
 
@@ -50,6 +50,17 @@ impl Lane {
                 }
             }
             Err(none) => self.no_token(account, none, now),
+        }
+    }
+
+    /// The token of `key` could not be kept, and the next process would have no refresh token: it is not
+    /// used, so who authorizes anew loses nothing else.
+    pub(super) fn token_not_kept(&mut self, key: &str, why: &str, now: Now) {
+        let mut accounts = self.accounts.iter_mut();
+        if let Some(account) = accounts.position(|it| it.tokens.not_kept(key)) {
+            let said = Said::own("refresh_token_not_kept", why);
+            let none = NoAccess::Never(StopKind::CredentialsRejected, said);
+            self.no_token(account, none, now);
         }
     }
 

@@ -11,7 +11,7 @@ use super::jobs::Jobs;
 use super::queues::RowQueue;
 use super::tokens::Tokens;
 use super::{AccountEnd, AccountSpec, Lane, Now, SourceError, Until, WorkSpec};
-use crate::domain::{AccountName, Action, LaneStop, Said, Step, StopKind, Time, UserId};
+use crate::domain::{AccountName, Action, LaneStop, Said, Step, StopKind, UserId};
 use crate::provider::{Bulk, LookupFor, Provider};
 
 /// One account of a lane.
@@ -90,10 +90,6 @@ impl Account {
             broken: None,
             end: None,
         }
-    }
-
-    pub(super) fn is_time_up(&self, now: Time) -> bool {
-        self.until.as_ref().is_some_and(|until| until.at <= now)
     }
 
     /// Whether `role` protects no user of this run.

@@ -8,7 +8,7 @@ use super::requests::{Class, Flight, LaneRequest, Purpose, RequestId, Stage};
 use super::rows::Heard;
 use super::waits::Backoff;
 use super::{Effect, Lane, Now, RequestError};
-use crate::domain::StopKind;
+use crate::domain::{Said, StopKind};
 
 impl Lane {
     /// Puts a new request in line.
@@ -85,8 +85,7 @@ impl Lane {
                 if !self.limits.is_idle() {
                     return Err(None);
                 }
-                let reason = StopKind::QuotaGone;
-                self.fail_in_line((class, id), RequestError::Account { reason, said }, now);
+                self.quota_gone((class, id), said, now);
                 return Ok(());
             }
             match self.limits.take(class.step(), now.instant) {
@@ -96,8 +95,8 @@ impl Lane {
                 }
                 Err(Wait::TooLong(until)) => {
                     let wait = until.saturating_duration_since(now.instant);
-                    let error = Self::too_long(wait, "the server asked to wait", now);
-                    self.fail_in_line((class, id), error, now);
+                    let said = Self::too_long(wait, "the server asked to wait", now);
+                    self.quota_gone((class, id), said, now);
                     return Ok(());
                 }
                 Err(Wait::Until(at)) => soonest = soonest.map_or(Some(at), |it| Some(it.min(at))),
@@ -111,9 +110,10 @@ impl Lane {
         Err(soonest)
     }
 
-    fn fail_in_line(&mut self, in_line: (Class, RequestId), error: RequestError, now: Now) {
+    fn quota_gone(&mut self, in_line: (Class, RequestId), said: Said, now: Now) {
         if let Some(request) = self.take_out(in_line) {
-            self.fail(request, error, now);
+            let reason = StopKind::QuotaGone;
+            self.fail(request, RequestError::Account { reason, said }, now);
         }
     }
 
@@ -237,7 +237,10 @@ impl Lane {
     pub(super) fn send(&mut self, request: LaneRequest, mut flight: Flight, now: Now) {
         let account = &mut self.accounts[request.account];
         let provider = account.provider.as_ref();
-        let built = request.purpose.build(provider, flight.granted.as_ref());
+        let built = match &flight.granted {
+            Some(granted) => request.purpose.build(provider, granted),
+            None => Some(account.tokens.mint()),
+        };
         // It has none of the kind, and was not asked for one.
         let Some(http) = built else { return };
         if flight.granted.is_some() {

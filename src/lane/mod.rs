@@ -157,6 +157,8 @@ pub enum Event {
     Abandon,
     /// The ledger takes no more entries.
     LedgerFailed,
+    /// What was to be kept under this key could not be, though the next process needs it; and why.
+    NotKept(String, String),
 }
 
 /// What is to be done next.
@@ -170,7 +172,7 @@ pub enum Effect {
     Send(RequestId, provider::Request),
     /// Read the next rows of this queue, see [`WorkSpec::queues`].
     Rows(AccountName, Option<Action>),
-    /// Keep this token for later processes, under this key.
+    /// Keep this token for later processes, under this key, before anything else that follows is done.
     Keep(String, KeptToken),
     /// Tell this to whoever asked.
     Answer(RequestId, Result<Meaning, RequestError>),
@@ -269,6 +271,7 @@ impl Lane {
                 self.abandon(now);
             }
             Event::LedgerFailed => self.failed = true,
+            Event::NotKept(key, why) => self.token_not_kept(&key, &why, now),
         }
     }
 
@@ -347,7 +350,8 @@ impl Lane {
         }
         for index in 0..self.accounts.len() {
             let account = &mut self.accounts[index];
-            if account.is_working && !account.is_stopping && account.is_time_up(now.wall) {
+            let is_time_up = account.until.as_ref().is_some_and(|it| it.at <= now.wall);
+            if account.is_working && !account.is_stopping && is_time_up {
                 account.is_out_of_time = true;
                 self.halt(index, now);
             }

@@ -220,11 +220,8 @@ impl Purpose {
     pub(super) fn build(
         &self,
         provider: &dyn Provider,
-        granted: Option<&Granted>,
+        granted: &Granted,
     ) -> Option<provider::Request> {
-        let Some(granted) = granted else {
-            return Some(provider.mint());
-        };
         let access = &granted.access;
         if let Some((purpose, ids)) = self.lookup() {
             return Some(provider.lookup(access, purpose, ids));
@@ -237,7 +234,7 @@ impl Purpose {
             Self::Bulk(it) => provider.bulk()?.begin(access, &it.ids),
             Self::Jobs(jobs) => provider.bulk()?.ask(access, jobs),
             Self::Find(_, by, keys, page) => provider.find(access, *by, keys, *page),
-            _ => provider.mint(),
+            _ => return None,
         })
     }
 

@@ -11,7 +11,7 @@ use url::Url;
 
 use super::rows::said;
 use crate::domain::{Said, StopKind, Time};
-use crate::provider::{Access, Authorize, Provider, Reply, Token, Verdict};
+use crate::provider::{Access, Authorize, Provider, Reply, Request, Token, Verdict};
 use crate::transport::{Failure, TransportError};
 
 /// A token is renewed this long before it ends, or a tenth of its life if that is less.
@@ -35,13 +35,12 @@ const STILLBORN_MAX: u32 = 2;
 /// So many tokens are fetched for one request that waits for its slot; then one in the slot's time.
 const IN_VAIN_MAX: u32 = 3;
 
-/// A token as it is kept between processes, for a provider that gives out few.
+/// A token as it is kept between processes: a provider gives out few, or this one came with the only
+/// refresh token that is not void.
 #[derive(Debug, Clone)]
 pub struct KeptToken {
     /// The token.
-    pub secret: SecretString,
-    /// See [`Token::api_base`].
-    pub api_base: Option<Url>,
+    pub token: Token,
     /// When it ends; `None`: not said.
     pub expires_at: Option<Time>,
     /// When tokens of these credentials were fetched lately, oldest first, this one included.
@@ -73,6 +72,8 @@ pub(super) struct Tokens {
     authorize: Authorize,
     /// The access there is, and when its token is to be renewed.
     current: Option<(Granted, Option<Time>)>,
+    /// The newest refresh token, where each use of one gives another.
+    refresh: Option<SecretString>,
     /// Where the first token led. No later one may lead elsewhere: who we are was asked there.
     base: Option<Url>,
     generation: u64,
@@ -104,6 +105,7 @@ impl Tokens {
             provider,
             authorize,
             current,
+            refresh: None,
             base: None,
             generation: 0,
             fetched: Vec::new(),
@@ -113,7 +115,16 @@ impl Tokens {
             in_vain: 0,
             is_fetching: false,
         };
-        if let Some(kept) = kept {
+        let first = match &tokens.authorize {
+            Authorize::Token { first, .. } => first.clone(),
+            Authorize::Fixed(_) => None,
+        };
+        let first = first.map(|token| KeptToken {
+            token,
+            expires_at: None,
+            fetched: Vec::new(),
+        });
+        if let Some(kept) = kept.or(first) {
             tokens.take_up(kept, now);
         }
         tokens
@@ -124,6 +135,18 @@ impl Tokens {
         let (granted, renew_at) = self.current.as_ref()?;
         let lives = renew_at.is_none_or(|at| now < at);
         lives.then(|| granted.clone())
+    }
+
+    /// The request for the next token.
+    pub(super) fn mint(&self) -> Request {
+        self.provider.mint(self.refresh.as_ref())
+    }
+
+    /// Whether what could not be kept under `key` is of these credentials. Then it is not used.
+    pub(super) fn not_kept(&mut self, key: &str) -> bool {
+        let is_it = matches!(&self.authorize, Authorize::Token { key: own, .. } if own == key);
+        self.current.take_if(|_| is_it);
+        is_it
     }
 
     /// Whether a token counts among the requests; a quota for tokens is another server's.
@@ -209,7 +232,7 @@ impl Tokens {
 
     fn put_minted(
         &mut self,
-        token: Token,
+        mut token: Token,
         asked_at: Time,
     ) -> Result<Option<(String, KeptToken)>, NoAccess> {
         let untrusted = |said| Err(NoAccess::Never(StopKind::WrongTenant, said));
@@ -228,21 +251,20 @@ impl Tokens {
         }
         self.put_off = 0;
         let life = token.expires_in.map(|life| life.max(LIFE_MIN));
-        let renew_at =
-            life.map(|life| asked_at.after(life.saturating_sub((life / 10).min(RENEW_BEFORE_MAX))));
-        self.put(access, renew_at);
+        let expires_at = life.map(|life| asked_at.after(life));
+        self.put(access, renew_at(expires_at, asked_at));
+        self.refresh = token.refresh.take().or(self.refresh.take());
+        token.refresh.clone_from(&self.refresh);
         let kept = KeptToken {
-            secret: token.secret,
-            api_base: token.api_base,
-            expires_at: life.map(|life| asked_at.after(life)),
+            token,
+            expires_at,
             fetched: self.fetched.clone(),
         };
         Ok(match &self.authorize {
-            Authorize::Token {
-                quota: Some(_),
-                key,
-            } => Some((key.clone(), kept)),
-            Authorize::Token { quota: None, .. } | Authorize::Fixed(_) => None,
+            Authorize::Token { quota, key, first } if quota.is_some() || first.is_some() => {
+                Some((key.clone(), kept))
+            }
+            Authorize::Token { .. } | Authorize::Fixed(_) => None,
         })
     }
 
@@ -271,19 +293,12 @@ impl Tokens {
     /// Takes up a kept token, unless it ends soon or names a place that it must not be sent to.
     fn take_up(&mut self, kept: KeptToken, now: Time) {
         self.fetched = kept.fetched;
-        let renew_at = kept.expires_at.map(|at| {
-            let left = at.saturating_since(now);
-            now.after(left.saturating_sub(RENEW_BEFORE_MAX.min(left / 10)))
-        });
-        if renew_at.is_none_or(|at| now < at) {
-            let token = Token {
-                secret: kept.secret,
-                api_base: kept.api_base,
-                expires_in: None,
-            };
-            if let Some(access) = self.provider.access(&token) {
-                self.put(access, renew_at);
-            }
+        self.refresh.clone_from(&kept.token.refresh);
+        let renew_at = renew_at(kept.expires_at, now);
+        if renew_at.is_none_or(|at| now < at)
+            && let Some(access) = self.provider.access(&kept.token)
+        {
+            self.put(access, renew_at);
         }
     }
 
@@ -296,4 +311,10 @@ impl Tokens {
         };
         self.current = Some((granted, renew_at));
     }
+}
+
+/// When a token is renewed that lives from `now` until `expires_at`; `None`: when it is rejected.
+fn renew_at(expires_at: Option<Time>, now: Time) -> Option<Time> {
+    let left = expires_at?.saturating_since(now);
+    Some(now.after(left.saturating_sub(RENEW_BEFORE_MAX.min(left / 10))))
 }

@@ -129,13 +129,11 @@ impl Lane {
         said: &Said,
         now: Now,
     ) -> Result<(), RequestError> {
-        let too_long = (wait > PAUSE_WAITED_MAX).then(|| Self::too_long(wait, &reason, now));
+        let ours = (wait > PAUSE_WAITED_MAX).then(|| Self::too_long(wait, &reason, now));
         if self.limits.pause(step, now.instant + wait) {
             self.record_pause(account, step, (wait, reason), now);
         }
-        let Some(RequestError::Account { reason, said: ours }) = too_long else {
-            return Ok(());
-        };
+        let Some(ours) = ours else { return Ok(()) };
         let message = said.message.as_ref().zip(ours.message.as_ref());
         let message = message.map(|(theirs, ours)| format!("{ours}; it says: {theirs}"));
         let said = Said {
@@ -143,17 +141,15 @@ impl Lane {
             code: said.code.clone().or(ours.code),
             message: message.or(ours.message),
         };
+        let reason = StopKind::QuotaGone;
         Err(RequestError::Account { reason, said })
     }
 
-    /// A wait that nobody sits through.
-    pub(super) fn too_long(wait: Duration, reason: &str, now: Now) -> RequestError {
+    /// Why an account stops that nobody would wait for.
+    pub(super) fn too_long(wait: Duration, reason: &str, now: Now) -> Said {
         let until = now.wall.after(wait);
         let words = format!("{reason}; nothing is sent until {until}");
-        RequestError::Account {
-            reason: StopKind::QuotaGone,
-            said: Said::own("long_wait", words),
-        }
+        Said::own("long_wait", words)
     }
 
     /// The next wait of a tenant that throttles without a word of how long.

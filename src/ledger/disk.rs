@@ -157,6 +157,26 @@ pub fn is_locked(path: &Path) -> Result<bool, LedgerError> {
     }
 }
 
+/// Locks the file at `path`, which holds nothing, until this process ends. `false`: another has it.
+pub fn lock_for_good(path: &Path) -> io::Result<bool> {
+    let file = open_private(path)?;
+    match lock_soon(|| file.try_lock(), std::thread::sleep) {
+        // It would release the lock.
+        Ok(()) => std::mem::forget(file),
+        Err(TryLockError::WouldBlock) => return Ok(false),
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    Ok(true)
+}
+
+/// Opens the file at `path`, which is made for its owner alone where there is none.
+pub(super) fn open_private(path: &Path) -> io::Result<File> {
+    path.parent().map_or(Ok(()), make_private_folder)?;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    options.mode(0o600).open(path)
+}
+
 /// Makes the folder at `path` for its owner alone, and those above it.
 pub fn make_private_folder(path: &Path) -> io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();

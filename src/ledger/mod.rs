@@ -69,7 +69,7 @@ mod writer;
 
 pub use self::audit::Audit;
 pub use self::chain::{LINE_BYTES_MAX, LedgerHead, check, line, seal};
-pub use self::disk::{Disk, DiskFile, RealDisk, is_locked, make_private_folder};
+pub use self::disk::{Disk, DiskFile, RealDisk, is_locked, lock_for_good, make_private_folder};
 pub use self::error::{LedgerDamage, LedgerError, LedgerLoss};
 pub use self::file::LedgerFile;
 pub use self::outcomes::Outcomes;

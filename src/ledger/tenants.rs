@@ -5,14 +5,14 @@
 //! that cannot be used is told, and the work goes on: it costs a quota that seems free, no more.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::disk::{RealDisk, lock_soon, make_private_folder};
+use super::disk::{RealDisk, lock_soon, make_private_folder, open_private};
 use super::error::LedgerError;
 use super::reader::{LEDGER_SUFFIX, written_at};
 use super::state::LedgerState;
@@ -142,7 +142,7 @@ impl Tenants {
         if self.folder.is_none() || self.held.contains_key(&path) {
             return Ok(());
         }
-        let file = match open(&path) {
+        let file = match open_private(&path) {
             Ok(file) => file,
             Err(error) => {
                 warn(self.warn, &path, &error);
@@ -173,14 +173,6 @@ fn write(file: &mut File, says: &Tenant) -> io::Result<()> {
 fn file_name(provider: ProviderKind, tenant: &str) -> String {
     let digest = blake3::hash(format!("{}\n{tenant}", provider.name()).as_bytes());
     format!("{}.json", &digest.to_hex()[..32])
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    path.parent().map_or(Ok(()), make_private_folder)?;
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }
 
 /// What a file says; nothing, if it is empty or was cut by a crash.

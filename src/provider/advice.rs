@@ -26,7 +26,7 @@ pub fn outlived<S>(settings: &ProviderSettings<S>, time: Duration) -> Option<&'s
     let is_ready = matches!(settings.credentials, ZendeskCredentials::OAuthToken { .. });
     (is_ready && time > READY_TOKEN_LIVES).then_some(
         "an access token of a newer OAuth client lives 30 minutes, which is less than this takes; write \
-         `client_id` and `client_secret` instead",
+         `client_id` and `client_secret` instead, or the `refresh_token` that came with it as well",
     )
 }
 

@@ -65,9 +65,9 @@ const LIFE_MAX: Duration = Quota::SPAN_MAX;
 /// The longest token taken: servers take some 8 kB of all headers together.
 const TOKEN_BYTES_MAX: usize = 4_096;
 
-/// The access token in `answer`; `None`: there is none, or none that can stand in a header.
-fn access_token(answer: &Object) -> Option<SecretString> {
-    text(answer, "access_token")
+/// The token called `name` in `answer`; `None`: there is none, or none that can stand in a header.
+fn plain_token(answer: &Object, name: &str) -> Option<SecretString> {
+    text(answer, name)
         .filter(|token| (1..=TOKEN_BYTES_MAX).contains(&token.len()))
         .filter(|token| token.bytes().all(|byte| byte.is_ascii_graphic()))
         .map(SecretString::from)
@@ -105,7 +105,7 @@ pub(super) fn minted(
     let Some(answer) = body.object() else {
         return Err(no_object(reply, &body));
     };
-    if let (200..=299, Some(secret)) = (reply.status, access_token(answer)) {
+    if let (200..=299, Some(secret)) = (reply.status, plain_token(answer, "access_token")) {
         return token(answer, secret);
     }
     let http = format!("HTTP {}", reply.status);
@@ -119,13 +119,15 @@ pub(super) fn minted(
     })
 }
 
-/// Reads a token endpoint's answer at a provider that has no words of its own in it.
-pub(super) fn minted_plainly(reply: &Reply) -> Result<Token, Verdict> {
-    let token = |answer: &_, secret| {
+/// Reads a token endpoint's answer at a provider that has no words of its own in it. `rotates`: each token
+/// comes with the refresh token for the next.
+pub(super) fn minted_plainly(reply: &Reply, rotates: bool) -> Result<Token, Verdict> {
+    let token = |answer: &Object, secret| {
         Ok(Token {
             secret,
             api_base: None,
             expires_in: life_secs(answer, "expires_in"),
+            refresh: plain_token(answer, "refresh_token").filter(|_| rotates),
         })
     };
     let refused = |said| Verdict::Account(StopKind::CredentialsRejected, said);

@@ -22,7 +22,7 @@ pub struct ZendeskSettings<S = SecretString> {
     pub credentials: ZendeskCredentials<S>,
 }
 
-/// Zendesk's three kinds of credentials.
+/// Zendesk's kinds of credentials.
 #[derive(Debug, Clone)]
 pub enum ZendeskCredentials<S = SecretString> {
     /// E-mail address and API token, as Basic authorization. Zendesk ends these on 2027-04-30,
@@ -37,6 +37,17 @@ pub enum ZendeskCredentials<S = SecretString> {
     OAuthToken {
         /// The token.
         token: S,
+    },
+    /// An OAuth access token, and the refresh token that came with it, which can be used once.
+    Refresh {
+        /// The access token.
+        token: S,
+        /// The refresh token.
+        refresh: S,
+        /// The client's unique identifier; `None`: it is not asked for.
+        id: Option<String>,
+        /// Its secret; `None`: a public client has none.
+        secret: Option<S>,
     },
     /// An OAuth client, whose tokens are fetched and renewed.
     Client {
@@ -94,6 +105,43 @@ pub enum ProviderSettings<S = SecretString> {
     File(FileSettings<S>),
 }
 
+impl<S> ZendeskCredentials<S> {
+    fn try_map<T, E>(
+        &self,
+        read: &mut impl FnMut(&str, &S) -> Result<T, E>,
+    ) -> Result<ZendeskCredentials<T>, E> {
+        use ZendeskCredentials::{ApiToken, Client, OAuthToken, Refresh};
+
+        Ok(match self {
+            ApiToken { email, token } => ApiToken {
+                email: email.clone(),
+                token: read("api_token", token)?,
+            },
+            OAuthToken { token } => OAuthToken {
+                token: read("oauth_token", token)?,
+            },
+            Refresh {
+                token,
+                refresh,
+                id,
+                secret,
+            } => Refresh {
+                token: read("oauth_token", token)?,
+                refresh: read("refresh_token", refresh)?,
+                id: id.clone(),
+                secret: match secret {
+                    Some(secret) => Some(read("client_secret", secret)?),
+                    None => None,
+                },
+            },
+            Client { id, secret } => Client {
+                id: id.clone(),
+                secret: read("client_secret", secret)?,
+            },
+        })
+    }
+}
+
 impl<S> ProviderSettings<S> {
     /// The provider.
     pub fn kind(&self) -> ProviderKind {
@@ -130,19 +178,7 @@ impl<S> ProviderSettings<S> {
         Ok(match self {
             Self::Zendesk(zendesk) => ProviderSettings::Zendesk(ZendeskSettings {
                 base_url: zendesk.base_url.clone(),
-                credentials: match &zendesk.credentials {
-                    ZendeskCredentials::ApiToken { email, token } => ZendeskCredentials::ApiToken {
-                        email: email.clone(),
-                        token: read("api_token", token)?,
-                    },
-                    ZendeskCredentials::OAuthToken { token } => ZendeskCredentials::OAuthToken {
-                        token: read("oauth_token", token)?,
-                    },
-                    ZendeskCredentials::Client { id, secret } => ZendeskCredentials::Client {
-                        id: id.clone(),
-                        secret: read("client_secret", secret)?,
-                    },
-                },
+                credentials: zendesk.credentials.try_map(&mut read)?,
             }),
             Self::Sunco(sunco) => ProviderSettings::Sunco(SuncoSettings {
                 base_url: sunco.base_url.clone(),
@@ -188,7 +224,8 @@ pub fn build(settings: ProviderSettings) -> Result<Box<dyn Provider>, BuildError
     settings.try_map(|key, secret| auth::check_plain(key, secret.expose_secret()))?;
     Ok(match settings {
         ProviderSettings::Zendesk(settings) => {
-            if let ZendeskCredentials::Client { id, .. } = &settings.credentials {
+            use ZendeskCredentials::{Client, Refresh};
+            if let Client { id, .. } | Refresh { id: Some(id), .. } = &settings.credentials {
                 auth::check_plain("client_id", id)?;
             }
             Box::new(settings)

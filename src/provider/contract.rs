@@ -108,9 +108,9 @@ pub trait Provider: Send + Sync + fmt::Debug {
         RateHints::default()
     }
 
-    /// The request for a token. It panics for credentials that need none: this and what follows is
-    /// called only under [`Authorize::Token`].
-    fn mint(&self) -> Request {
+    /// The request for a token, after one that came with `refresh` if any did. It panics for credentials
+    /// that need none: this and what follows is called only under [`Authorize::Token`].
+    fn mint(&self, _refresh: Option<&SecretString>) -> Request {
         unreachable!("these credentials need no token")
     }
 
@@ -238,6 +238,9 @@ pub enum Authorize {
         /// What tells these credentials from others without revealing them, for keeping a token
         /// between processes: a digest over the client and its secrets.
         key: String,
+        /// The token to begin with, where each comes with the refresh token for the next, which can be used
+        /// once; `None`: all are asked for with the same.
+        first: Option<Token>,
     },
 }
 
@@ -259,6 +262,8 @@ pub struct Token {
     pub api_base: Option<Url>,
     /// How long it lives, from when it was asked for; `None`: until it is rejected.
     pub expires_in: Option<Duration>,
+    /// What the next one is asked for with; `None`: with the same as this one.
+    pub refresh: Option<SecretString>,
 }
 
 /// Who the credentials belong to, and where.

@@ -47,21 +47,19 @@ impl Io {
 }
 
 impl Client {
-    /// A client with a lane of its own.
-    pub fn new(mut spec: AccountSpec, io: &Arc<Io>) -> Self {
-        // Only a provider that gives out few tokens has its tokens kept on disk.
-        if let Authorize::Token {
-            quota: Some(_),
-            key,
-        } = spec.provider.authorize()
+    /// A client with a lane of its own. An error: its tokens cannot be used now, see [`TokenStore::load`].
+    pub fn new(mut spec: AccountSpec, io: &Arc<Io>) -> Result<Self, String> {
+        // Others are fetched as they are needed.
+        if let Authorize::Token { quota, key, first } = spec.provider.authorize()
+            && (quota.is_some() || first.is_some())
         {
-            spec.kept = io.store.load(&key);
+            spec.kept = io.store.load(&key, first.is_some())?;
         }
-        Self {
+        Ok(Self {
             account: spec.name.clone(),
             lane: Arc::new(Mutex::new(Some(Lane::new(spec, io.now())))),
             io: Arc::clone(io),
-        }
+        })
     }
 
     /// Goes on in the lane of `other`, an account at the same tenant. What was sent counts there.

@@ -48,12 +48,13 @@ pub type Recorded<'a> = BoxFuture<'a, Result<(), SinkFailed>>;
 #[error("record what happened")]
 pub struct SinkFailed(#[source] pub Arc<dyn std::error::Error + Send + Sync>);
 
-/// Keeps tokens between processes. What cannot be kept is fetched again: failing is no error here.
+/// Keeps tokens between processes. One that can be fetched again may be lost, which is no error; one with a
+/// refresh token is kept durably, and by one process at a time. An error says why not, and what to do.
 pub trait TokenStore: Send + Sync + fmt::Debug {
-    /// The token kept under `key`.
-    fn load(&self, key: &str) -> Option<KeptToken>;
+    /// The token kept under `key`, which from then on is this process's if it `rotates`.
+    fn load(&self, key: &str, rotates: bool) -> Result<Option<KeptToken>, String>;
     /// Keeps `token` under `key`.
-    fn keep(&self, key: &str, token: &KeptToken);
+    fn keep(&self, key: &str, token: &KeptToken) -> Result<(), String>;
 }
 
 /// Gives rows of a queue in the file's order: those of an action, or those to verify (`None`).
@@ -219,7 +220,11 @@ impl<'a> Driver<'a> {
                 };
                 self.begun.push(read.boxed());
             }
-            Effect::Keep(key, token) => io.store.keep(&key, &token),
+            Effect::Keep(key, token) => {
+                if let Err(why) = io.store.keep(&key, &token) {
+                    self.lane.on(Event::NotKept(key, why), io.now());
+                }
+            }
             Effect::Answer(question, answer) if self.questions.remove(&question) => {
                 self.answers.insert(question, answer);
             }

@@ -79,6 +79,8 @@ impl Sandbox {
     pub const ZENDESK_TOKEN: &str = "sandbox-token";
     /// A Zendesk OAuth access token that never dies.
     pub(super) const ZENDESK_OAUTH_TOKEN: &str = "sandbox-oauth";
+    /// A Zendesk OAuth access token that dies once its refresh token is used.
+    pub const ZENDESK_PAIR: [&str; 2] = ["sandbox-access", "sandbox-refresh"];
     /// The id of Zendesk's OAuth client.
     pub(super) const ZENDESK_CLIENT_ID: &str = "sandbox-client";
     /// The secret of each client and key.

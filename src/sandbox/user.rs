@@ -225,6 +225,11 @@ impl Tokens {
         text
     }
 
+    /// Has `text` die.
+    pub(super) fn revoke(&mut self, text: &str) {
+        self.live.retain(|(it, ..)| it != text);
+    }
+
     /// The scope of `text`, if that is a token that lives at `now`.
     pub(super) fn scope(&self, text: &str, now: Time) -> Option<&str> {
         let mut live = self.live.iter();

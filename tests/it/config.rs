@@ -255,7 +255,7 @@ fn mistakes_in_variables_are_told_by_the_variables_names() {
         told(&[("ZENDESK_SUBDOMAIN", "acme"), ("ZENDESK_OAUTH_TOKEN", "a\nb")]),
     ].join("\n"), @r#"
     the environment variables `ZENDESK_…` make no account: it lacks `ZENDESK_SUBDOMAIN` or `ZENDESK_BASE_URL`
-    the environment variables `ZENDESK_…` make no account: it lacks credentials, one of `ZENDESK_EMAIL` with `ZENDESK_API_TOKEN`, `ZENDESK_OAUTH_TOKEN`, `ZENDESK_CLIENT_ID` with `ZENDESK_CLIENT_SECRET`
+    the environment variables `ZENDESK_…` make no account: it lacks credentials, one of `ZENDESK_EMAIL` with `ZENDESK_API_TOKEN`, `ZENDESK_OAUTH_TOKEN` (and `ZENDESK_REFRESH_TOKEN`), `ZENDESK_CLIENT_ID` with `ZENDESK_CLIENT_SECRET`
     the environment variables `ZENDESK_…` make no account: it lacks `ZENDESK_API_TOKEN`
     environment variable `ZENDESK_BASE_URL` cannot be used: `ZENDESK_SUBDOMAIN`, `ZENDESK_BASE_URL` exclude each other; keep one
     environment variable `ZENDESK_BASE_URL` cannot be used: plain http would show the credentials on the wire; write `https://`
@@ -369,15 +369,15 @@ fn a_key_that_is_unknown_missing_or_double_is_told_with_its_line() {
             CRM.replace("refresh_token = \"hunter2-hunter2\"\n", ""),
         ]), @r#"
         `accounts.acme.subdomian` in `userpurge.toml`, line 3, cannot be used: there is no such key; did you mean `subdomain`?
-        `accounts.acme.app_id` in `userpurge.toml`, line 5, cannot be used: there is no such key; the keys are `subdomain`, `base_url`, `email`, `api_token`, `oauth_token`, `client_id`, `client_secret`, `action`, `limits`
+        `accounts.acme.app_id` in `userpurge.toml`, line 5, cannot be used: there is no such key; the keys are `subdomain`, `base_url`, `email`, `api_token`, `oauth_token`, `refresh_token`, `client_id`, `client_secret`, `action`, `limits`
         `accounts.acme.limits.request` in `userpurge.toml`, line 6, cannot be used: there is no such key; did you mean `requests`?
         `accounts.acme` in `userpurge.toml`, line 1, cannot be used: it lacks `provider`, one of `zendesk`, `sunco`, `zoho`, the name of a provider file that is shipped, or a file; is `provder` meant to be it?
         `accounts.acme` in `userpurge.toml`, line 1, cannot be used: it lacks `subdomain` or `base_url`
-        `accounts.acme` in `userpurge.toml`, line 1, cannot be used: it lacks credentials, one of `email` with `api_token`, `oauth_token`, `client_id` with `client_secret`
+        `accounts.acme` in `userpurge.toml`, line 1, cannot be used: it lacks credentials, one of `email` with `api_token`, `oauth_token` (and `refresh_token`), `client_id` with `client_secret`
         `accounts.acme` in `userpurge.toml`, line 1, cannot be used: it lacks `api_token`
         `accounts.acme` in `userpurge.toml`, line 1, cannot be used: it lacks `client_id`
         `accounts.acme.base_url` in `userpurge.toml`, line 5, cannot be used: `subdomain`, `base_url` exclude each other; keep one
-        `accounts.acme.oauth_token` in `userpurge.toml`, line 4, cannot be used: `email` with `api_token`, `oauth_token`, `client_id` with `client_secret` exclude each other; keep one
+        `accounts.acme.oauth_token` in `userpurge.toml`, line 4, cannot be used: `email` with `api_token`, `oauth_token` (and `refresh_token`), `client_id` with `client_secret` exclude each other; keep one
         `accounts.chat.region` in `userpurge.toml`, line 4, cannot be used: `subdomain`, `region` exclude each other; keep one
         `accounts.chat` in `userpurge.toml`, line 1, cannot be used: it lacks `app_id`
         `accounts.crm.accounts_url` in `userpurge.toml`, line 7, cannot be used: `data_center`, `accounts_url` exclude each other; keep one

@@ -80,6 +80,7 @@ mod report_drawn;
 mod report_page;
 mod report_told;
 mod resume;
+mod rotation;
 mod sandbox;
 mod saved;
 mod screen;

@@ -203,7 +203,7 @@ fn of_several_sheets_with_ids_the_first_is_read_and_the_plan_says_so(
         book(&[("Keep", &others), ("Gone, all", &ROWS), ("Few", &keep)]),
     );
     let planned = means(&world, "users.xlsx", &[], 1);
-    let told = "users.xlsx, sheet `Keep` (the first of 3 with ids; `--sheet` names another)";
+    let told = "users.xlsx, sheet `Keep` (the first of 2 with ids; `--sheet` names another)";
     assert_eq!(planned["input"], told);
     refused(
         &world,

@@ -592,7 +592,6 @@ fn at_the_time_of_until_no_row_is_begun_and_resume_goes_on() {
     let done = world.finish(piped(command.env("TZ", zone)));
     done.code(3)
         .says("As --until asks, no row is begun after")
-        .says("acme: about")
         .says("stopped at 12:00 as --until asked")
         .says("resume goes on where it stopped")
         .says(&format!("userpurge resume {LEDGER}"));

@@ -166,7 +166,11 @@ impl Provider for FileSettings {
             let mut parts = vec![self.file.name.as_str(), self.base_url.as_str()];
             parts.extend(self.secrets.values().map(SecretString::expose_secret));
             let key = auth::digest(&parts);
-            return Authorize::Token { quota: None, key };
+            return Authorize::Token {
+                quota: None,
+                key,
+                first: None,
+            };
         }
         Authorize::Fixed(Access {
             base: self.base_url.clone(),
@@ -241,7 +245,7 @@ impl Provider for FileSettings {
         self.file.hints(headers)
     }
 
-    fn mint(&self) -> Request {
+    fn mint(&self, _refresh: Option<&SecretString>) -> Request {
         let Some(call) = &self.file.auth.client_credentials else {
             unreachable!("these credentials need no token");
         };
@@ -262,7 +266,7 @@ impl Provider for FileSettings {
     }
 
     fn minted(&self, reply: &Reply) -> Result<Token, Verdict> {
-        auth::minted_plainly(reply)
+        auth::minted_plainly(reply, false)
     }
 
     fn access(&self, token: &Token) -> Option<Access> {

@@ -10,13 +10,13 @@ mod limits;
 mod lookups;
 
 use ::http::{HeaderMap, HeaderValue, Method, header};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use super::address::endpoint;
 use super::{
-    Access, Authorize, Bulk, Found, Identity, LookupFor, Provider, RateHints, Reply, Request,
-    Token, Verdict, ZendeskCredentials, ZendeskSettings, auth, contract, digits, find,
+    Access, Authorize, Bulk, Detail, Found, Identity, LookupFor, Provider, RateHints, Reply,
+    Request, Token, Verdict, ZendeskCredentials, ZendeskSettings, auth, contract, digits, find,
 };
 use crate::domain::{
     AccountLimits, FindBy, IdProblem, ProviderKind, Step, UserId, UserState, looks_rounded,
@@ -33,11 +33,20 @@ const SHOW_MANY_MAX: usize = 100;
 const KEY_BYTES_MAX: usize = 2_000;
 
 impl ZendeskSettings {
+    /// Whether each token comes with the refresh token for the next.
+    const fn rotates(&self) -> bool {
+        matches!(self.credentials, ZendeskCredentials::Refresh { .. })
+    }
+
     /// Whether tokens are fetched, so that another can be had where one is not taken.
     fn is_minting(&self) -> bool {
-        matches!(self.credentials, ZendeskCredentials::Client { .. })
+        self.rotates() || matches!(self.credentials, ZendeskCredentials::Client { .. })
     }
 }
+
+/// What is said of a refresh token that is not taken.
+const REFRESH_VOID: &str = "Zendesk does not take the refresh token: it expired, was revoked or used (maybe \
+    by a process that died before the answer). Authorize anew; write both new tokens to the configuration";
 
 /// 400 a minute is what the Professional plan has; 700 in ten minutes is stated beside the
 /// permanent deletion,
@@ -66,11 +75,25 @@ impl Provider for ZendeskSettings {
                 auth::basic(&format!("{email}/token"), token)
             }
             ZendeskCredentials::OAuthToken { token } => auth::token("Bearer", token),
+            ZendeskCredentials::Refresh { token, refresh, .. } => {
+                let [one, two] = [token, refresh].map(ExposeSecret::expose_secret);
+                return Authorize::Token {
+                    quota: None,
+                    key: auth::digest(&["zendesk refresh", base.as_str(), one, two]),
+                    first: Some(Token {
+                        secret: token.clone(),
+                        api_base: None,
+                        expires_in: None,
+                        refresh: Some(refresh.clone()),
+                    }),
+                };
+            }
             ZendeskCredentials::Client { id, secret } => {
                 let secret = secret.expose_secret();
                 return Authorize::Token {
                     quota: None,
                     key: auth::digest(&["zendesk", base.as_str(), id, secret]),
+                    first: None,
                 };
             }
         };
@@ -198,29 +221,40 @@ impl Provider for ZendeskSettings {
         limits::hints(step, headers)
     }
 
-    /// Tokens by OAuth client credentials,
+    /// Tokens by OAuth client credentials, or by the newest refresh token,
     /// <https://developer.zendesk.com/api-reference/ticketing/oauth/grant_type_tokens/>.
     ///
     /// # Panics
     ///
     /// With credentials that need no token: called only under [`Authorize::Token`].
-    fn mint(&self) -> Request {
-        let ZendeskCredentials::Client { id, secret } = &self.credentials else {
-            unreachable!("these credentials need no token")
+    fn mint(&self, refresh: Option<&SecretString>) -> Request {
+        let (id, secret) = match &self.credentials {
+            ZendeskCredentials::Client { id, secret } => (Some(id), Some(secret)),
+            ZendeskCredentials::Refresh { id, secret, .. } => (id.as_ref(), secret.as_ref()),
+            _ => unreachable!("these credentials need no token"),
         };
-        let body = json!({
-            "grant_type": "client_credentials",
-            "client_id": id,
-            "client_secret": secret.expose_secret(),
-            "scope": "users:read users:write",
-            "expires_in": TOKEN_LIFE_SECS,
-        });
+        let mut body = match refresh.map(ExposeSecret::expose_secret) {
+            Some(refresh) => json!({"grant_type": "refresh_token", "refresh_token": refresh}),
+            None => json!({"grant_type": "client_credentials", "scope": "users:read users:write"}),
+        };
+        body["expires_in"] = json!(TOKEN_LIFE_SECS);
+        if let Some(id) = id {
+            body["client_id"] = json!(id);
+        }
+        if let Some(secret) = secret {
+            body["client_secret"] = json!(secret.expose_secret());
+        }
         let url = endpoint(&self.base_url, &["oauth", "tokens"]);
         Request::new(Method::POST, url).with_body("application/json", body.to_string())
     }
 
     fn minted(&self, reply: &Reply) -> Result<Token, Verdict> {
-        auth::minted_plainly(reply)
+        auth::minted_plainly(reply, self.rotates()).map_err(|verdict| match verdict {
+            Verdict::Account(stop, said) if self.rotates() && said.has_code("invalid_grant") => {
+                Verdict::Account(stop, Detail::ours("invalid_grant", REFRESH_VOID))
+            }
+            other => other,
+        })
     }
 
     fn access(&self, token: &Token) -> Option<Access> {

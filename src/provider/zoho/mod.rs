@@ -13,7 +13,7 @@ pub use token::ZOHO_DATA_CENTERS;
 use std::time::Duration;
 
 use ::http::{HeaderMap, Method};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::address::endpoint;
 use super::rate_hint::number;
@@ -81,6 +81,7 @@ impl Provider for ZohoSettings {
                 self.client_secret.expose_secret(),
                 self.refresh_token.expose_secret(),
             ]),
+            first: None,
         }
     }
 
@@ -172,7 +173,7 @@ impl Provider for ZohoSettings {
         }
     }
 
-    fn mint(&self) -> Request {
+    fn mint(&self, _refresh: Option<&SecretString>) -> Request {
         token::mint(self)
     }
 

@@ -47,6 +47,7 @@ pub(super) fn minted(settings: &ZohoSettings, reply: &Reply) -> Result<Token, Ve
             secret,
             api_base,
             expires_in: life(answer),
+            refresh: None,
         })
     };
     auth::minted(reply, token, refused)

@@ -35,6 +35,8 @@ pub(super) struct Support {
     users: BTreeMap<u64, User>,
     jobs: Jobs,
     tokens: Tokens,
+    /// The access token and the refresh token that live, of those that give new ones.
+    pair: [String; 2],
     account: Window,
     permanent: Window,
     answered: u64,
@@ -58,6 +60,7 @@ impl Support {
             users: BTreeMap::from([(id, owner)]),
             jobs: Jobs::default(),
             tokens: Tokens::new(format!("zendesk {tenant}"), Self::TOKENS_MAX),
+            pair: Sandbox::ZENDESK_PAIR.map(str::to_owned),
             account: Window::default(),
             permanent: Window::default(),
             answered: 0,
@@ -107,9 +110,11 @@ impl Support {
         let (scheme, shown, password) = request.presented();
         let is_user = shown.strip_suffix("/token") == Some(Sandbox::ZENDESK_EMAIL)
             && password == Sandbox::ZENDESK_TOKEN;
+        let is_ready = shown == Sandbox::ZENDESK_OAUTH_TOKEN
+            || (shown == self.pair[0] && shown == Sandbox::ZENDESK_PAIR[0]);
         let scope = match scheme.as_str() {
             "basic" if is_user => None,
-            "bearer" if shown == Sandbox::ZENDESK_OAUTH_TOKEN => None,
+            "bearer" if is_ready => None,
             "bearer" => match self.tokens.scope(&shown, context.now) {
                 Some(scope) => Some(scope.to_owned()),
                 None => return Some(answers::bad_token()),
@@ -133,7 +138,7 @@ impl Support {
         (!may).then(answers::forbidden)
     }
 
-    /// `POST /oauth/tokens`: client credentials, as JSON.
+    /// `POST /oauth/tokens`: client credentials or a refresh token, as JSON.
     fn token(&mut self, request: &Request, context: &Context) -> Reply {
         let refused = |status, error: &str, what: &str| {
             json(status, &json!({"error": error, "error_description": what}))
@@ -141,9 +146,12 @@ impl Support {
         let Ok(body) = serde_json::from_slice::<Value>(request.body()) else {
             return refused(400, "invalid_request", "The body must be JSON.");
         };
-        if body["client_id"] != Sandbox::ZENDESK_CLIENT_ID
-            || body["client_secret"] != Sandbox::SECRET
-        {
+        let refreshes = body["grant_type"] == "refresh_token";
+        // A public client has no secret.
+        let is_public = refreshes && body.get("client_secret").is_none();
+        let is_client = body["client_id"] == Sandbox::ZENDESK_CLIENT_ID
+            && body["client_secret"] == Sandbox::SECRET;
+        if !is_public && !is_client {
             return refused(
                 401,
                 "invalid_client",
@@ -151,7 +159,12 @@ impl Support {
                  included, or unsupported authentication method.",
             );
         }
-        if body["grant_type"] != "client_credentials" {
+        if refreshes && body["refresh_token"] != self.pair[1] {
+            let what = "The provided authorization grant is invalid, expired, revoked, does not match the \
+                redirection URI used in the authorization request, or was issued to another client.";
+            return refused(400, "invalid_grant", what);
+        }
+        if !refreshes && body["grant_type"] != "client_credentials" {
             return refused(
                 400,
                 "unsupported_grant_type",
@@ -169,15 +182,20 @@ impl Support {
         let scope = body["scope"].as_str().unwrap_or("read write");
         let life = context.settings.token_lifetime;
         let life = life.unwrap_or(Duration::from_secs(stated));
-        json(
-            200,
-            &json!({
-                "access_token": self.tokens.mint("", scope, context.now, life),
-                "token_type": "bearer",
-                "scope": scope,
-                "expires_in": stated,
-            }),
-        )
+        let access = self.tokens.mint("", scope, context.now, life);
+        let mut answer = json!({
+            "access_token": access,
+            "token_type": "bearer",
+            "scope": scope,
+            "expires_in": stated,
+        });
+        if refreshes {
+            // Both of the old pair die.
+            self.tokens.revoke(&self.pair[0]);
+            self.pair = [access.clone(), format!("{}-refresh", &access[..16])];
+            answer["refresh_token"] = json!(self.pair[1]);
+        }
+        json(200, &answer)
     }
 
     /// Adds the headers that every answer has, and those of the endpoint's own limit.

@@ -41,6 +41,7 @@ impl Provider for FakeProvider {
         if self.tokens {
             Authorize::Token {
                 quota: self.token_quota,
+                first: None,
                 key: String::new(),
             }
         } else {
@@ -171,7 +172,7 @@ impl Provider for FakeProvider {
         }
     }
 
-    fn mint(&self) -> Request {
+    fn mint(&self, _refresh: Option<&secrecy::SecretString>) -> Request {
         at(&base(), "token")
     }
 
@@ -184,6 +185,7 @@ impl Provider for FakeProvider {
         Ok(Token {
             secret: SecretString::from(secret),
             api_base: None,
+            refresh: None,
             expires_in: None,
         })
     }

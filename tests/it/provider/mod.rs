@@ -111,6 +111,7 @@ fn token(api_base: Option<&str>) -> Token {
     Token {
         secret: "1000.tok".into(),
         api_base: api_base.map(|url| url.parse().unwrap()),
+        refresh: None,
         expires_in: None,
     }
 }
@@ -460,7 +461,7 @@ fn settings_make_their_own_provider_and_show_no_secret() {
         assert_eq!(provider.kind(), kind);
         let request = match provider.authorize() {
             Authorize::Fixed(access) => provider.identify(&access),
-            Authorize::Token { .. } => provider.mint(),
+            Authorize::Token { .. } => provider.mint(None),
         };
         let text = format!("{provider:?} {:?} {request:?}", provider.authorize());
         for secret in ["hunter", "aHVudGVyM", "YXBwXzE6", "b3BzQGFjb", "eyJ"] {
@@ -624,17 +625,17 @@ fn each_kind_of_credentials_makes_its_header() {
 #[test]
 fn tokens_are_asked_for_in_the_body_and_kept_apart() {
     let key = |provider: &dyn Provider| match provider.authorize() {
-        Authorize::Token { key, quota } => (key, quota.map(|quota| quota.to_string())),
+        Authorize::Token { key, quota, .. } => (key, quota.map(|quota| quota.to_string())),
         Authorize::Fixed(_) => panic!("tokens are fetched"),
     };
-    let zendesk = provider(Zendesk).mint();
+    let zendesk = provider(Zendesk).mint(None);
     assert_eq!(zendesk.url.as_str(), "https://acme.example/oauth/tokens");
     let body: Value = serde_json::from_slice(&zendesk.body.unwrap()).unwrap();
     let expected = json!({"grant_type": "client_credentials", "client_id": "purger",
         "client_secret": "hunter2", "scope": "users:read users:write", "expires_in": 1800});
     assert_eq!(body, expected);
     let eu = zoho("https://accounts.zoho.eu", None);
-    let request = eu.mint();
+    let request = eu.mint(None);
     assert_eq!(
         request.url.as_str(),
         "https://accounts.zoho.eu/oauth/v2/token"
