@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::{Cursor, Write as _};
 
 use rstest::rstest;
-use serde_json::Value;
+use serde_json::{Value, json};
 use userpurge::input::Compression;
 use zip::write::SimpleFileOptions;
 use zip::{ZipArchive, ZipWriter};
@@ -198,13 +198,14 @@ fn of_several_sheets_with_ids_the_first_is_read_and_the_plan_says_so(
     let world = world();
     let keep: [Row; 2] = [(1, &["User ID"]), (2, &["#77"])];
     let others: [Row; 2] = [(1, &["id"]), (2, &["#361808353001"])];
-    world.write(
-        "users.xlsx",
-        book(&[("Keep", &others), ("Gone, all", &ROWS), ("Few", &keep)]),
-    );
-    let planned = means(&world, "users.xlsx", &[], 1);
+    let book = book(&[("Keep", &others), ("Gone, all", &ROWS), ("Few", &keep)]);
+    world.write("users.xlsx", &book);
+    let planned = plan(&world, "users.xlsx", &[]);
     let told = "users.xlsx, sheet `Keep` (the first of 2 with ids; `--sheet` names another)";
-    assert_eq!(planned["input"], told);
+    assert_eq!(
+        (&planned["input"], &planned["to_delete"]),
+        (&json!(told), &json!(1))
+    );
     refused(
         &world,
         "users.xlsx",

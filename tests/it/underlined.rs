@@ -217,12 +217,13 @@ fn a_list_is_underlined_as_far_as_it_would_be_taken() {
 #[test]
 fn a_file_that_cannot_be_read_is_shown_at_its_place_with_the_nearest_column() {
     let near = refused("users.csv", "name,usr_id,mail\nKim,1,x\n", &ACME);
-    insta::assert_snapshot!(near, @r"
+    insta::assert_snapshot!(near, @r#"
     error: no column of `users.csv` is known to hold user ids; name one with `--id-column`, or give `--format ids` if each line begins with an id (columns seen: `name`, `usr_id`, `mail`)
      --> users.csv:1:6
     1 | name,usr_id,mail
       |      ^^^^^^ if this holds them, name it with `--id-column`
-    ");
+    help: `userpurge lookup users.csv --by email --account acme --id-column mail -o users.csv.ids.csv` asks for their ids
+    "#);
     let named = [&ACME[..], &["--id-column", "user-uid"]].concat();
     insta::assert_snapshot!(refused("users.csv", "name,user_uid2,mail\nKim,1,x\n", &named), @r"
     error: `users.csv` has no column `user-uid`, which `--id-column` names; did you mean `user_uid2`? (columns seen: `name`, `user_uid2`, `mail`)
