@@ -92,7 +92,7 @@ fn users_are_found_by_their_own_address_and_the_file_goes_into_plan_and_run() {
     world
         .call(&LOOKUP)
         .code(1)
-        .says("4 rows have one user, 4 have none, 1 have several");
+        .says("one user for 4 rows, none for 4, several for 1");
     assert_eq!(
         world.read("found.csv"),
         "id,account,found,id (input),account (input),email,note\n\
@@ -176,7 +176,7 @@ fn external_ids_are_asked_for_a_hundred_at_once_and_alone_where_a_comma_is_in_th
     world
         .call(&lookup)
         .code(1)
-        .says("251 rows have one user, 2 have none");
+        .says("one user for 251 rows, none for 2");
     let counts: Vec<usize> = searches(&world)
         .iter()
         .map(|read| read.users.len())
@@ -210,7 +210,7 @@ fn all_pages_of_zohos_users_are_read_once_for_all_rows() {
     world
         .call(&[&LOOKUP[..], &["--account", "crm"]].concat())
         .code(1)
-        .says("449 rows have one user, 1 have none");
+        .says("one user for 449 rows, none for 1");
     // Who is deleted is in no list; the caller is.
     assert_eq!(searches(&world).len(), 3);
 }
@@ -268,7 +268,7 @@ fn an_address_is_asked_for_as_it_is_or_not_at_all_and_filtered_rows_stay_out() {
         .collect();
     world.write("people.csv", format!("account,email,away\n{rows}"));
     let done = world.call(&[&LOOKUP[..], &["--where-not", "away = yes"]].concat());
-    done.code(1).says("0 rows have one user, 11 have none");
+    done.code(1).says("one user for 0 rows, none for 11");
     let asked = searches(&world)
         .into_iter()
         .map(|read| read.users.join(" "));
@@ -309,7 +309,7 @@ fn a_lookup_that_was_stopped_goes_on_behind_the_rows_that_it_wrote(
     world
         .call(&LOOKUP)
         .code(0)
-        .says("200 rows have one user, 0 have none");
+        .says("one user for 200 rows, none for 0");
     let ids = written(&world).into_iter().enumerate();
     for (at, row) in ids {
         let n = at as u64 + 1;
@@ -412,7 +412,7 @@ fn a_plan_of_other_keys_names_the_lookup_that_works(
         "{command:?}"
     );
     assert!(world.sandbox().log(None).is_empty());
-    world.call(&command).code(1).says("rows have one user");
+    world.call(&command).code(1).says("one user for");
 }
 
 #[test]

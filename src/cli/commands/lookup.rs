@@ -23,6 +23,7 @@ use crate::plan::Planner;
 use crate::report::text::again;
 use crate::report::{FoundFile, named_config};
 use crate::run::{Durability, EventSink as _};
+use crate::words;
 
 /// How many rows are asked about together, and in how many requests: what a kill loses is asked again.
 const ROWS_MAX: usize = 5_000;
@@ -71,7 +72,8 @@ pub(in crate::cli) async fn execute(args: &LookupArgs) -> Result<ExitCode, CliEr
         _ => "the same command goes on behind these rows".to_owned(),
     };
     tell(&format!(
-        "{output}: {one} rows have one user, {none} have none, {several} have several\nnext: {next}"
+        "{output}: one user for {}, none for {none}, several for {several}\nnext: {next}",
+        words::count(one, "row")
     ));
     let signal = run.signals.code().map(ExitCode::after_signal);
     Ok(exit_code(ended, none + several == 0, signal))
