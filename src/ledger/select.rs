@@ -12,8 +12,7 @@ use super::error::LedgerError;
 use super::reader::LedgerReader;
 use super::state::LedgerState;
 use crate::domain::{
-    AccountName, Action, Counted, Entry, Finding, Outcome, Position, Task, TaskKey, UserId,
-    Verified,
+    AccountName, Action, Counted, Entry, Outcome, Position, Task, TaskKey, UserId, Verified,
 };
 
 /// One `--only` of `retry`.
@@ -172,55 +171,27 @@ pub struct Good {
 impl Good {
     /// The rows whose last outcome is good, and whose users no verification has seen standing since.
     pub fn of(path: &Path) -> Result<Self, LedgerError> {
+        let state = LedgerState::read(path)?;
         let mut good = Self::default();
-        let mut good_rows = RoaringTreemap::new();
-        let mut reader = LedgerReader::open(path)?;
-        let mut introduced = reader.header.accounts.clone();
-        reader.each_entry(|_, entry| {
-            if let Entry::Session(session) = entry {
-                introduced.extend_from_slice(&session.accounts);
-            }
-            let Some((row, account, key, is_good)) = bearing(entry) else {
-                return Ok::<_, LedgerError>(());
-            };
-            if is_good {
-                good_rows.insert(row);
+        state.read_again(|_, entry| {
+            if let Entry::Outcome(entry) = entry
+                && let (Some(account), Some(action), Some(id)) =
+                    (&entry.account, entry.action, &entry.id)
+                && entry.outcome.is_gone()
+                && state.is_gone(entry.position.row)
+            {
+                let key = TaskKey::new(account, action, id.as_str());
                 good.keys.insert(key);
                 good.tenants.entry(account.clone()).or_default();
-            } else if good_rows.remove(row) {
-                // A duplicate is never good itself, and must not take away the row it repeats.
-                good.keys.remove(&key);
             }
-            Ok(())
         })?;
-        for account in introduced {
-            if let Some(tenant) = good.tenants.get_mut(&account.name) {
-                *tenant = Some(account.tenant);
+        for (name, account) in state.accounts() {
+            if let Some(tenant) = good.tenants.get_mut(&name) {
+                *tenant = Some(account.tenant.clone());
             }
         }
         Ok(good)
     }
-}
-
-/// Of which row, account and task `entry` says whether it is good; `None`: of none.
-fn bearing(entry: &Entry) -> Option<(u64, &AccountName, TaskKey, bool)> {
-    if let Entry::Outcome(entry) = entry {
-        let account = entry.account.as_ref()?;
-        let key = TaskKey::new(account, entry.action?, entry.id.as_ref()?.as_str());
-        let good = entry.outcome.is_gone();
-        return Some((entry.position.row, account, key, good));
-    }
-    let Entry::Verify(seen) = entry else {
-        return None;
-    };
-    let good = match seen.finding {
-        Finding::AsAsked | Finding::UnderWay => true,
-        Finding::Standing => false,
-        // What was known before has not been gainsaid.
-        Finding::Unknown => return None,
-    };
-    let key = TaskKey::new(&seen.account, seen.action, seen.id.as_str());
-    Some((seen.position.row, &seen.account, key, good))
 }
 
 /// The rows of one account to ask about, each once, in the order in which they ended.
