@@ -180,38 +180,20 @@ pub enum LeftOpen {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TaskKey(u128);
 
-/// How many bytes of account, action and id are hashed at once; nearly all have fewer.
-const SHORT_BYTES: usize = 256;
+/// How many bytes account, action and id have together at most, but for a few.
+const BYTES_USUALLY: usize = 256;
 
 impl TaskKey {
     /// The key of `id` under `action` at `account`.
     pub fn new(account: &AccountName, action: Action, id: &str) -> Self {
-        // The length first, so that no two triples run together alike.
-        let parts = [account.as_str(), action.name(), id]
-            .map(|part| ((part.len() as u64).to_le_bytes(), part.as_bytes()));
-        let pieces = || {
-            parts
-                .iter()
-                .flat_map(|(length, part)| [length.as_slice(), part])
-        };
-        let mut short = [0; SHORT_BYTES];
-        let mut len = 0;
-        for piece in pieces() {
-            if let Some(room) = short.get_mut(len..len + piece.len()) {
-                room.copy_from_slice(piece);
-            }
-            len += piece.len();
+        let mut whole = Vec::with_capacity(BYTES_USUALLY);
+        for part in [account.as_str(), action.name(), id] {
+            // The length first, so that no two triples run together alike.
+            whole.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            whole.extend_from_slice(part.as_bytes());
         }
-        let digest = if let Some(whole) = short.get(..len) {
-            // All at once is much faster, and comes to the same.
-            blake3::hash(whole)
-        } else {
-            let mut hasher = blake3::Hasher::new();
-            for piece in pieces() {
-                hasher.update(piece);
-            }
-            hasher.finalize()
-        };
+        // All at once is much faster than piece by piece.
+        let digest = blake3::hash(&whole);
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&digest.as_bytes()[..16]);
         Self(u128::from_le_bytes(bytes))
