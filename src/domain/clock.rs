@@ -11,7 +11,7 @@ use jiff::{Timestamp, civil};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An instant of wall-clock time in milliseconds, written as in `2026-11-22T09:30:00.125Z`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Time(i64);
 
 impl Time {

@@ -68,7 +68,7 @@ pub enum Durability {
 }
 
 /// What the ledger is bound to: the header.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct RunHeader {
     /// The run's id.
     pub run_id: RunId,

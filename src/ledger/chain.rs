@@ -19,6 +19,12 @@ impl LedgerHead {
     pub const GENESIS: Self = Self(blake3::Hash::from_bytes([0; 32]));
 }
 
+impl Default for LedgerHead {
+    fn default() -> Self {
+        Self::GENESIS
+    }
+}
+
 impl fmt::Display for LedgerHead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0.to_hex())

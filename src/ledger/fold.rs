@@ -4,8 +4,9 @@ use super::reader::Link;
 use super::sent::SentLog;
 use super::state::{LedgerState, SESSIONS_MAX, VerificationState};
 use crate::domain::{
-    AccountName, Attempted, Entry, Finding, Intent, LaneStop, Outcome, OutcomeEntry, Paused,
-    PlannedRows, Quota, Requested, SessionStart, Step, StepDone, Time, UnsentRows, Verified,
+    AccountName, Attempted, Entry, Finding, Findings, Intent, LaneStop, Outcome, OutcomeEntry,
+    Paused, PlannedRows, Quota, Requested, SessionStart, Step, StepDone, Time, UnsentRows,
+    Verified,
 };
 
 /// The class of an attempt that the server turned away because of its pace.
@@ -177,17 +178,8 @@ impl LedgerState {
     }
 
     fn bulk(&mut self, bulk: &Attempted) {
-        self.seen(bulk.at);
-        let class = bulk.class.as_deref();
-        if class == Some(HELD_BACK) {
-            let was_under_way = self.unanswered.contains(bulk.row);
-            self.requests = self.requests.saturating_sub(u64::from(was_under_way));
-            self.log(&bulk.account).held_back(bulk.row);
-        } else {
-            let at = counted_by(bulk.at, class == Some(TIMED_OUT));
-            self.log(&bulk.account).answered(bulk.row, at);
-        }
-        self.throttled += u64::from(class == Some(THROTTLED));
+        let was_under_way = self.unanswered.contains(bulk.row);
+        self.answered(bulk, was_under_way);
         match &bulk.job {
             // What it does to each row is open until its result was read.
             Some(job) => self.bulks.job(bulk.row, job),
@@ -202,20 +194,24 @@ impl LedgerState {
     }
 
     fn attempt(&mut self, attempt: &Attempted) {
-        self.seen(attempt.at);
-        let row = attempt.row;
-        let was_under_way = self.unanswered.remove(row);
+        let was_under_way = self.unanswered.remove(attempt.row);
         if attempt.in_doubt {
-            self.doubtful.insert(row);
+            self.doubtful.insert(attempt.row);
         }
-        let class = attempt.class.as_deref();
+        self.answered(attempt, was_under_way);
+    }
+
+    /// A request was answered, given up, or taken back before it left.
+    fn answered(&mut self, it: &Attempted, was_under_way: bool) {
+        self.seen(it.at);
+        let class = it.class.as_deref();
         self.throttled += u64::from(class == Some(THROTTLED));
         if class == Some(HELD_BACK) && was_under_way {
             self.requests = self.requests.saturating_sub(1);
-            self.log(&attempt.account).held_back(row);
+            self.log(&it.account).held_back(it.row);
         } else {
-            let at = counted_by(attempt.at, class == Some(TIMED_OUT));
-            self.log(&attempt.account).answered(row, at);
+            let at = counted_by(it.at, class == Some(TIMED_OUT));
+            self.log(&it.account).answered(it.row, at);
         }
     }
 
@@ -277,7 +273,13 @@ impl LedgerState {
         self.verifying = true;
         let before = self.verification.as_ref();
         let number = before.map_or(0, |verification| verification.number) + 1;
-        self.verification = Some(VerificationState::new(begun.clone(), number));
+        self.verification = Some(VerificationState {
+            begun: begun.clone(),
+            number,
+            findings: Findings::default(),
+            stops: Vec::new(),
+            last_at: begun.at,
+        });
     }
 
     fn verified(&mut self, verified: &Verified) {

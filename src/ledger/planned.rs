@@ -25,7 +25,7 @@ type Blocks = Vec<(Link, RangeInclusive<u64>)>;
 #[derive(Debug, Clone, Default)]
 pub(super) struct PlanIndex {
     /// By account and action: the numbers of the rows.
-    rows: BTreeMap<(AccountName, Action), RoaringTreemap>,
+    pub(super) rows: BTreeMap<(AccountName, Action), RoaringTreemap>,
     /// By account and action: where they lie.
     blocks: BTreeMap<(AccountName, Action), Blocks>,
     /// All rows that stand in any block, taken out since or not.
@@ -68,19 +68,13 @@ impl PlanIndex {
         }
         all
     }
-
-    /// The rows to send by account and action.
-    pub(super) fn queues(&self) -> impl Iterator<Item = (&AccountName, Action, &RoaringTreemap)> {
-        let queues = self.rows.iter();
-        queues.map(|((account, action), rows)| (account, *action, rows))
-    }
 }
 
 impl LedgerState {
     /// The rows of the plan that are `wanted`, by account and action.
     pub fn queues_of(&self, wanted: &RoaringTreemap) -> BTreeMap<AccountName, Queues> {
         let mut queues: BTreeMap<AccountName, Queues> = BTreeMap::new();
-        for (account, action, rows) in self.plan.queues() {
+        for (account, action, rows) in self.planned_rows() {
             let rows = rows & wanted;
             if !rows.is_empty() {
                 queues

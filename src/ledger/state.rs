@@ -25,7 +25,7 @@ pub(super) const SESSIONS_MAX: usize = 1_000;
 pub(super) type Rows = [RoaringTreemap; Outcome::ALL.len()];
 
 /// What a ledger says: what `status` shows, and what `resume` and `retry` go on from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct LedgerState {
     /// The ledger that this comes from.
     pub path: PathBuf,
@@ -150,40 +150,10 @@ impl LedgerState {
         let uptime = header.uptime.clone();
         let accounts = header.accounts.clone();
         let mut state = Self {
-            path: PathBuf::new(),
             lines: 1,
-            head: LedgerHead::GENESIS,
-            torn: None,
             last_at: header.started_at,
             header,
-            sessions: Vec::new(),
-            cut_off: Vec::new(),
-            end: None,
-            requests: 0,
-            throttled: 0,
-            stops: Vec::new(),
-            pauses: Vec::new(),
-            verification: None,
-            planned: None,
-            agreed: None,
-            plan: PlanIndex::default(),
-            rows: BTreeMap::new(),
-            ended: RoaringTreemap::new(),
-            steps: BTreeMap::new(),
-            soft_deleted: RoaringTreemap::new(),
-            unanswered: RoaringTreemap::new(),
-            doubtful: RoaringTreemap::new(),
-            harmless: RoaringTreemap::new(),
-            bulks: Bulks::default(),
-            left_out: 0,
-            standing: RoaringTreemap::new(),
-            on_protect_list: RoaringTreemap::new(),
-            settled_unseen: RoaringTreemap::new(),
-            sent: BTreeMap::new(),
-            is_asking: false,
-            verifying: false,
-            began: None,
-            concurrency: BTreeMap::new(),
+            ..Self::default()
         };
         state.process(state.last_at, uptime.as_ref(), &accounts);
         state
@@ -272,7 +242,7 @@ impl LedgerState {
                 counts.on_protect_list += protected.intersection_len(&self.on_protect_list);
             }
         }
-        for (account, _, rows) in self.plan.queues() {
+        for (account, _, rows) in self.planned_rows() {
             let pending = rows.difference_len(&self.ended);
             all.entry(account.clone()).or_default().pending += pending;
         }
@@ -291,7 +261,7 @@ impl LedgerState {
             counts.pending = rows.difference_len(&self.ended);
             (name.clone(), action, counts)
         };
-        let planned = self.plan.queues().filter(|(.., rows)| !rows.is_empty());
+        let planned = self.planned_rows().filter(|(.., rows)| !rows.is_empty());
         planned.map(counts).collect()
     }
 
@@ -302,7 +272,7 @@ impl LedgerState {
 
     /// Whether `row` is to be sent, or was.
     pub fn is_planned(&self, row: u64) -> bool {
-        self.plan.queues().any(|(_, _, rows)| rows.contains(row))
+        self.planned_rows().any(|(_, _, rows)| rows.contains(row))
     }
 
     /// How `row` ended last; `None`: it has not.
@@ -328,7 +298,8 @@ impl LedgerState {
 
     /// The rows to send by account and action, ended since or not.
     pub fn planned_rows(&self) -> impl Iterator<Item = (&AccountName, Action, &RoaringTreemap)> {
-        self.plan.queues()
+        let queues = self.plan.rows.iter();
+        queues.map(|((account, action), rows)| (account, *action, rows))
     }
 
     /// Whether the user of `row` is gone, as far as is known: it ended well here or in an earlier ledger,
@@ -340,7 +311,7 @@ impl LedgerState {
 
     /// The account of `row`; `None`: it names none that exists.
     pub fn account_of(&self, row: u64) -> Option<&AccountName> {
-        let planned = self.plan.queues().find(|(_, _, rows)| rows.contains(row));
+        let planned = self.planned_rows().find(|(_, _, rows)| rows.contains(row));
         let is_its = |sets: &&Rows| sets.iter().any(|set| set.contains(row));
         let ended = || self.rows.iter().find(|(_, sets)| is_its(sets));
         planned
@@ -465,17 +436,6 @@ pub struct VerificationState {
 }
 
 impl VerificationState {
-    pub(super) fn new(begun: SessionStart, number: u64) -> Self {
-        let last_at = begun.at;
-        Self {
-            begun,
-            number,
-            findings: Findings::default(),
-            stops: Vec::new(),
-            last_at,
-        }
-    }
-
     /// Whether every row it set out to ask about was asked about.
     pub fn is_complete(&self) -> bool {
         self.findings.iter().sum::<u64>() >= self.begun.rows
