@@ -52,8 +52,9 @@ pub(super) fn open_file(path: &Path, options: &OpenOptions) -> io::Result<File> 
     options.open(path)
 }
 
-pub(super) fn open_to_read(path: &Path) -> io::Result<File> {
-    open_file(path, OpenOptions::new().read(true))
+pub(super) fn open_to_read(path: &Path) -> Result<File, LedgerError> {
+    let file = open_file(path, OpenOptions::new().read(true));
+    file.map_err(|source| LedgerError::io("open", path, source))
 }
 
 /// The disk of the machine.
@@ -149,7 +150,7 @@ pub(super) fn lock_soon(
 
 /// Whether a process is writing to the ledger at `path`. The shared lock for this is released at once.
 pub fn is_locked(path: &Path) -> Result<bool, LedgerError> {
-    let file = open_to_read(path).map_err(|source| LedgerError::io("open", path, source))?;
+    let file = open_to_read(path)?;
     match file.try_lock_shared() {
         Ok(()) => Ok(false),
         Err(TryLockError::WouldBlock) => Ok(true),

@@ -2,16 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufReader};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use roaring::RoaringTreemap;
 
-use super::chain::LINE_BYTES_MAX;
 use super::disk::open_to_read;
 use super::error::LedgerError;
-use super::reader::{Link, decode};
+use super::reader::{Link, changed, decode, line_at};
 use super::state::LedgerState;
 use crate::domain::{AccountName, Action, Entry, PlannedRow, PlannedRows, Task, UserId};
 
@@ -178,13 +177,12 @@ impl PlanRows {
         action: Action,
         rows: &RoaringTreemap,
     ) -> Result<Self, LedgerError> {
-        let path = state.path.clone();
-        let file = open_to_read(&path).map_err(|source| LedgerError::io("open", &path, source))?;
+        let file = open_to_read(&state.path)?;
         let key = (account, action);
         let left = state.plan.rows.get(&key).map(|planned| planned & rows);
         let blocks = state.plan.blocks.get(&key).cloned().unwrap_or_default();
         Ok(Self {
-            path,
+            path: state.path.clone(),
             // No larger than a block, so that a block at another place costs no more than itself.
             file: BufReader::new(file),
             account: key.0,
@@ -263,18 +261,10 @@ impl PlanRows {
 
     /// The entry at `link`, if it is still the one that stood there when the state was read.
     fn entry_at(&mut self, link: &Link) -> io::Result<Entry> {
-        self.file.seek(SeekFrom::Start(link.byte))?;
-        let mut bytes = Vec::new();
-        (&mut self.file)
-            .take(LINE_BYTES_MAX as u64)
-            .read_until(b'\n', &mut bytes)?;
+        let mut bytes = line_at(&mut self.file, link.byte)?;
         match decode(link.previous, &mut bytes) {
             Ok((entry, head)) if head == link.head => Ok(entry),
             _ => Err(changed()),
         }
     }
-}
-
-fn changed() -> io::Error {
-    io::Error::other("it has been changed meanwhile")
 }

@@ -104,21 +104,19 @@ impl LedgerReader {
 
     /// Opens the ledger at `path` and reads its header.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
-        let file = open_to_read(path).map_err(|source| LedgerError::io("open", path, source))?;
-        Self::new(path, file)
+        Self::new(path, open_to_read(path)?)
     }
 
     /// Goes on with what has been appended since. The file is opened again: an unfinished line may have
     /// been cut off meanwhile. `false`: the file is shorter than what was read of it.
     pub fn reopen(&mut self) -> Result<bool, LedgerError> {
-        let path = &self.path;
-        let io = |doing| move |source| LedgerError::io(doing, path, source);
-        let mut file = open_to_read(path).map_err(io("open"))?;
-        if file.metadata().map_err(io("read"))?.len() < self.bytes {
+        let failed = |source| LedgerError::io("read", &self.path, source);
+        let mut file = open_to_read(&self.path)?;
+        if file.metadata().map_err(failed)?.len() < self.bytes {
             return Ok(false);
         }
         let place = SeekFrom::Start(self.bytes);
-        file.seek(place).map_err(io("read"))?;
+        file.seek(place).map_err(failed)?;
         self.source = BufReader::with_capacity(READ_BYTES, file);
         self.line.clear();
         self.whole = true;
@@ -362,4 +360,20 @@ fn read_on(source: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<()> {
     let room = LINE_BYTES_MAX + 1 - line.len();
     source.take(room as u64).read_until(b'\n', line)?;
     Ok(())
+}
+
+/// The line of `file` that begins at `byte`, its line feed included.
+pub(super) fn line_at(file: &mut BufReader<File>, byte: u64) -> io::Result<Vec<u8>> {
+    // Lines that are asked for stand more or less one behind the other, so that most are in the buffer.
+    let from = file.stream_position()?;
+    file.seek_relative(byte.checked_signed_diff(from).ok_or_else(changed)?)?;
+    let mut line = Vec::new();
+    file.take(LINE_BYTES_MAX as u64)
+        .read_until(b'\n', &mut line)?;
+    Ok(line)
+}
+
+/// A line is not the one that stood there when the ledger was read.
+pub(super) fn changed() -> io::Error {
+    io::Error::other("it has been changed meanwhile")
 }
