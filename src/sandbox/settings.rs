@@ -65,10 +65,8 @@ pub enum QuotaMode {
 #[serde(deny_unknown_fields)]
 pub struct ZendeskSettings {
     /// The account's limit, for every request under `/api/v2`.
-    #[serde(with = "text")]
     pub quota: Quota,
     /// The limit of permanent deletions.
-    #[serde(with = "text")]
     pub permanent_quota: Quota,
     /// How many jobs may be queued or running.
     pub job_limit: u32,
@@ -107,7 +105,6 @@ pub enum ZendeskCaller {
 #[serde(deny_unknown_fields)]
 pub struct SuncoSettings {
     /// The app's limit. The vendor publishes no number; this one is made up.
-    #[serde(with = "text")]
     pub quota: Quota,
 }
 
@@ -116,10 +113,8 @@ pub struct SuncoSettings {
 #[serde(deny_unknown_fields)]
 pub struct ZohoSettings {
     /// The org's credits, one per request.
-    #[serde(with = "text")]
     pub credits: Quota,
     /// How many access tokens one refresh token gives.
-    #[serde(with = "text")]
     pub token_quota: Quota,
     /// How many requests may be under way at once.
     pub concurrency: u32,
