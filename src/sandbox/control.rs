@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use super::hub::Sandbox;
 use super::options::SandboxError;
-use super::reply::{Reply, json, text};
+use super::reply::{Reply, json, ok, text};
 use super::request::Request;
 use super::user::Seed;
 use crate::domain::Time;
@@ -42,7 +42,7 @@ pub(super) fn handle(sandbox: &mut Sandbox, request: &Request, now: Time) -> Rep
         _ => return json(404, &json!({"error": "no such control"})),
     };
     match done {
-        Ok(()) => json(200, &json!({"ok": true})),
+        Ok(()) => ok(&json!({"ok": true})),
         Err(error) => json(400, &json!({"error": error.to_string()})),
     }
 }
@@ -89,7 +89,7 @@ fn read<T: DeserializeOwned>(read: serde_json::Result<T>, what: &str) -> Result<
 
 fn shown(value: &impl Serialize) -> Reply {
     match serde_json::to_value(value) {
-        Ok(value) => json(200, &value),
+        Ok(value) => ok(&value),
         Err(error) => json(500, &json!({"error": error.to_string()})),
     }
 }

@@ -19,7 +19,7 @@ use super::reply::{self, Reply, has_effect};
 use super::request::Request;
 use super::settings::Settings;
 use super::sunco::Conversations;
-use super::user::{Seed, UserSeed, UserState};
+use super::user::{Seed, User, UserSeed, UserState};
 use super::zendesk::Support;
 use super::zoho::Crm;
 use crate::domain::{ProviderKind, Time};
@@ -59,7 +59,7 @@ pub(super) trait Machine: fmt::Debug + Send {
     fn seed(&mut self, seed: &UserSeed, now: Time) -> Result<(), SandboxError>;
 
     /// All users as they stand.
-    fn states(&mut self, context: &Context) -> Vec<UserState>;
+    fn users(&mut self, context: &Context) -> Vec<User>;
 
     /// Says in `request` what it asks for and of whom, where the table of paths does not.
     fn tell(&self, _request: &mut Request) {}
@@ -334,8 +334,11 @@ impl Tenant {
             settings: &self.settings,
             now,
         };
-        let machines = self.machines.values_mut();
-        machines.flat_map(|it| it.states(&context)).collect()
+        let machines = self.machines.iter_mut();
+        let users = machines.map(|(kind, it)| (*kind, it.users(&context)));
+        users
+            .flat_map(|(kind, users)| users.into_iter().map(move |it| it.shown(name, kind)))
+            .collect()
     }
 
     /// Carries `request` out, or has a fault befall it; says whether it had an effect, and the fault.

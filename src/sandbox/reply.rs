@@ -13,6 +13,11 @@ pub(super) fn json(status: u16, body: &Value) -> Reply {
     text(status, "application/json; charset=utf-8", body.to_string())
 }
 
+/// `body` as the answer to what went well.
+pub(super) fn ok(body: &Value) -> Reply {
+    json(200, body)
+}
+
 /// `body` as it is, of the type `content_type`.
 pub(super) fn text(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Reply {
     let mut reply = empty(status);

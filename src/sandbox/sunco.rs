@@ -16,9 +16,9 @@ use super::faults::Fault;
 use super::hub::{Context, Machine, Sandbox};
 use super::log::Call;
 use super::options::SandboxError;
-use super::reply::{Reply, changed, json};
+use super::reply::{Reply, changed, json, ok};
 use super::request::Request;
-use super::user::{State, User, UserSeed, UserState};
+use super::user::{State, User, UserSeed};
 use super::window::Window;
 use crate::domain::{ProviderKind, Time};
 
@@ -74,9 +74,8 @@ impl Machine for Conversations {
         Ok(())
     }
 
-    fn states(&mut self, context: &Context) -> Vec<UserState> {
-        let shown = |user: &User| user.shown(context.tenant, ProviderKind::Sunco);
-        self.users.values().map(shown).collect()
+    fn users(&mut self, _: &Context) -> Vec<User> {
+        self.users.values().cloned().collect()
     }
 
     fn handle(&mut self, request: &Request, context: &Context) -> Reply {
@@ -100,22 +99,19 @@ impl Machine for Conversations {
             return error(403, "forbidden", "Access denied");
         }
         if asks_webhooks {
-            return json(200, &json!({"webhooks": []}));
+            return ok(&json!({"webhooks": []}));
         }
         if request.is_search() {
             return self.search(request);
         }
         let Some(target) = &request.user else {
-            return json(
-                200,
-                &json!({"app": {
-                    "id": request.app,
-                    "displayName": "Sandbox",
-                    "subdomain": "sandbox",
-                    "settings": {"conversationRetentionSeconds": 0, "multiConvoEnabled": false},
-                    "metadata": {},
-                }}),
-            );
+            return ok(&json!({"app": {
+                "id": request.app,
+                "displayName": "Sandbox",
+                "subdomain": "sandbox",
+                "settings": {"conversationRetentionSeconds": 0, "multiConvoEnabled": false},
+                "metadata": {},
+            }}));
         };
         let brand = request.query("brandId").unwrap_or_default();
         let Some(user) = self.user(target, brand) else {
@@ -131,8 +127,8 @@ impl Machine for Conversations {
             user.change(becomes, context.now);
         }
         let reply = match request.call {
-            Call::Delete => json(200, &json!({})),
-            _ => json(200, &json!({"user": shown(user)})),
+            Call::Delete => ok(&json!({})),
+            _ => ok(&json!({"user": shown(user)})),
         };
         if is_changed { changed(reply) } else { reply }
     }
@@ -161,7 +157,7 @@ impl Conversations {
         let has_it =
             |user: &&User| user.state == State::Active && address(user).eq_ignore_ascii_case(email);
         let users: Vec<Value> = self.users.values().filter(has_it).map(shown).collect();
-        json(200, &json!({"users": users, "meta": {"hasMore": false}}))
+        ok(&json!({"users": users, "meta": {"hasMore": false}}))
     }
 }
 

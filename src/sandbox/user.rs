@@ -158,11 +158,13 @@ impl User {
         }
     }
 
-    /// The same with what `seed` says of whom it is.
+    /// The same with what else `seed` says of it.
     pub(super) fn known_by(self, seed: &UserSeed) -> Self {
         Self {
             external_id: seed.external_id.clone(),
             email: seed.email.clone(),
+            open_tickets: seed.open_tickets,
+            suspended: seed.suspended,
             ..self
         }
     }

@@ -14,7 +14,7 @@ use super::log::Call;
 use super::options::SandboxError;
 use super::reply::{Reply, changed, empty, text, with};
 use super::request::{Request, is_number};
-use super::user::{State, Tokens, User, UserSeed, UserState};
+use super::user::{State, Tokens, User, UserSeed};
 use super::window::Window;
 use crate::domain::{ProviderKind, Time};
 
@@ -74,10 +74,8 @@ impl Crm {
     /// Makes sure that the caller is a user: an administrator, but not the primary contact.
     fn put_caller(&mut self, context: &Context) {
         let id = &context.settings.zoho.caller_id;
-        if !self.users.contains_key(id) {
-            let caller = User::new(id, "administrator", State::Active, context.now);
-            self.users.insert(id.clone(), caller);
-        }
+        let caller = || User::new(id, "administrator", State::Active, context.now);
+        self.users.entry(id.clone()).or_insert_with(caller);
     }
 
     /// What stops a request before anybody looks at what it asks; `None`: nothing.
@@ -278,10 +276,9 @@ impl Machine for Crm {
         Ok(())
     }
 
-    fn states(&mut self, context: &Context) -> Vec<UserState> {
+    fn users(&mut self, context: &Context) -> Vec<User> {
         self.put_caller(context);
-        let shown = |user: &User| user.shown(context.tenant, ProviderKind::Zoho);
-        self.users.values().map(shown).collect()
+        self.users.values().cloned().collect()
     }
 
     fn handle(&mut self, request: &Request, context: &Context) -> Reply {

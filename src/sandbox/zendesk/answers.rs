@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::sandbox::reply::{Reply, json, seconds_up, text, with};
+use crate::sandbox::reply::{Reply, json, ok, seconds_up, text, with};
 
 pub(super) const LIST_MAX: usize = 100;
 
@@ -106,14 +106,11 @@ pub(super) fn bad_token() -> Reply {
 
 /// What `users/me` says to nobody.
 pub(super) fn anonymous() -> Reply {
-    json(
-        200,
-        &json!({"user": {
-            "id": null,
-            "name": "Anonymous user",
-            "email": "invalid@example.com",
-            "role": "end-user",
-            "active": true,
-        }}),
-    )
+    ok(&json!({"user": {
+        "id": null,
+        "name": "Anonymous user",
+        "email": "invalid@example.com",
+        "role": "end-user",
+        "active": true,
+    }}))
 }

@@ -9,7 +9,7 @@ use super::answers::{self, LIST_MAX};
 use super::users::soft_delete;
 use crate::domain::Time;
 use crate::sandbox::hub::Context;
-use crate::sandbox::reply::{Reply, changed, json};
+use crate::sandbox::reply::{Reply, changed, ok};
 use crate::sandbox::request::Request;
 use crate::sandbox::user::User;
 
@@ -91,7 +91,7 @@ impl Jobs {
             self.all.pop_front();
         }
         self.all.push_back(job);
-        changed(json(200, &json!({"job_status": status})))
+        changed(ok(&json!({"job_status": status})))
     }
 
     /// The statuses of the jobs that `request` names and that are known.
@@ -102,7 +102,7 @@ impl Jobs {
         let ids = request.ids.iter();
         let jobs = ids.filter_map(|id| self.all.iter().find(|job| job.id == *id));
         let statuses: Vec<Value> = jobs.map(|job| job.status(request, context)).collect();
-        json(200, &json!({"job_statuses": statuses}))
+        ok(&json!({"job_statuses": statuses}))
     }
 
     pub(super) fn running(&self) -> u32 {

@@ -19,10 +19,10 @@ use super::faults::Fault;
 use super::hub::{Context, Machine, Sandbox};
 use super::log::Call;
 use super::options::SandboxError;
-use super::reply::{Reply, json, with};
+use super::reply::{Reply, json, ok, with};
 use super::request::Request;
 use super::settings::ZendeskCaller;
-use super::user::{State, Tokens, User, UserSeed, UserState};
+use super::user::{State, Tokens, User, UserSeed};
 use super::window::Window;
 use crate::domain::{ProviderKind, Time};
 
@@ -195,7 +195,7 @@ impl Support {
             self.pair = [access.clone(), format!("{}-refresh", &access[..16])];
             answer["refresh_token"] = json!(self.pair[1]);
         }
-        json(200, &answer)
+        ok(&answer)
     }
 
     /// Adds the headers that every answer has, and those of the endpoint's own limit.
@@ -253,19 +253,15 @@ impl Machine for Support {
         let state = State::named(&seed.state, &states).ok_or_else(|| {
             refuse("its state must be active, soft-deleted or permanently-deleted")
         })?;
-        let mut user = User::new(&id.to_string(), role, state, now).known_by(seed);
-        user.open_tickets = seed.open_tickets;
-        user.suspended = seed.suspended;
+        let user = User::new(&id.to_string(), role, state, now).known_by(seed);
         self.users.insert(id, user);
         Ok(())
     }
 
-    fn states(&mut self, context: &Context) -> Vec<UserState> {
+    fn users(&mut self, context: &Context) -> Vec<User> {
         self.advance(context);
         let users = self.users.values();
-        let aged = users.map(|user| users::aged(user, context));
-        aged.map(|user| user.shown(context.tenant, ProviderKind::Zendesk))
-            .collect()
+        users.map(|user| users::aged(user, context)).collect()
     }
 
     fn handle(&mut self, request: &Request, context: &Context) -> Reply {

@@ -9,7 +9,7 @@ use super::Support;
 use super::answers::{self, LIST_MAX};
 use crate::domain::Time;
 use crate::sandbox::hub::{Context, Sandbox};
-use crate::sandbox::reply::{Reply, changed, json};
+use crate::sandbox::reply::{Reply, changed, ok};
 use crate::sandbox::request::Request;
 use crate::sandbox::settings::ZendeskCaller;
 use crate::sandbox::user::{State, User};
@@ -46,12 +46,9 @@ pub(super) fn custom_role(context: &Context) -> Reply {
     };
     let allows = json!({"end_user_profile_access": profiles, "end_user_list_access": "full"});
     let (_, _, role_type, id) = ROLES[1];
-    json(
-        200,
-        &json!({"custom_role": {
-            "id": id, "name": "Operations", "role_type": role_type, "configuration": allows,
-        }}),
-    )
+    ok(&json!({"custom_role": {
+        "id": id, "name": "Operations", "role_type": role_type, "configuration": allows,
+    }}))
 }
 
 /// `user` as it stands at the time: one that was softly deleted for long is deleted for good.
@@ -113,13 +110,13 @@ impl Support {
         let mut user = shown(&caller, request, context);
         user["name"] = json!("Operations");
         user["email"] = json!(Sandbox::ZENDESK_EMAIL);
-        json(200, &json!({"user": user}))
+        ok(&json!({"user": user}))
     }
 
     pub(super) fn read(&self, request: &Request, context: &Context) -> Reply {
         let user = self.user(request, context);
         user.map_or_else(answers::not_found, |user| {
-            json(200, &json!({"user": shown(&user, request, context)}))
+            ok(&json!({"user": shown(&user, request, context)}))
         })
     }
 
@@ -129,15 +126,7 @@ impl Support {
         }
         let ids = request.ids.iter();
         let users = ids.filter_map(|id| self.users.get(&id.parse().ok()?));
-        let users: Vec<Value> = users
-            .filter(|user| user.state == State::Active)
-            .map(|user| shown(user, request, context))
-            .collect();
-        let count = users.len();
-        json(
-            200,
-            &json!({"users": users, "next_page": null, "previous_page": null, "count": count}),
-        )
+        list(users, request, context)
     }
 
     /// Users by external ids, which are the same in any case, or those whose addresses hold the one that is
@@ -151,14 +140,7 @@ impl Support {
             Some(key) => address(user).to_lowercase().contains(key),
             None => keys.contains(&external_id(user).to_lowercase()),
         };
-        let active = self.users.values().filter(|it| it.state == State::Active);
-        let users = active.filter(is_meant);
-        let users: Vec<Value> = users.map(|user| shown(user, request, context)).collect();
-        let count = users.len();
-        json(
-            200,
-            &json!({"users": users, "next_page": null, "previous_page": null, "count": count}),
-        )
+        list(self.users.values().filter(is_meant), request, context)
     }
 
     pub(super) fn delete(&mut self, request: &Request, context: &Context) -> Reply {
@@ -166,7 +148,7 @@ impl Support {
         match soft_delete(&mut self.users, request.number(), caller, context.now) {
             Ok(user) => {
                 let user = shown(user, request, context);
-                changed(json(200, &json!({"user": user})))
+                changed(ok(&json!({"user": user})))
             }
             Err(None) => answers::not_found(),
             Err(Some(why)) => answers::invalid(&why),
@@ -177,7 +159,7 @@ impl Support {
         match self.user(request, context) {
             Some(user) if is_listed(&user, context) => {
                 let user = shown_deleted(&user, request, context);
-                json(200, &json!({"deleted_user": user}))
+                ok(&json!({"deleted_user": user}))
             }
             _ => answers::not_found(),
         }
@@ -188,7 +170,7 @@ impl Support {
             Some(user) if is_listed(&aged(user, context), context) => {
                 user.change(State::PermanentlyDeleted, context.now);
                 let user = shown_deleted(user, request, context);
-                changed(json(200, &json!({"deleted_user": user})))
+                changed(ok(&json!({"deleted_user": user})))
             }
             _ => answers::not_found(),
         }
@@ -200,7 +182,7 @@ impl Support {
             return answers::not_found();
         };
         if user.state != State::PermanentlyDeleted {
-            return json(200, &json!({"compliance_deletion_statuses": []}));
+            return ok(&json!({"compliance_deletion_statuses": []}));
         }
         let executer = context.settings.zendesk.caller_id;
         let complete_at = user.since.after(context.settings.shortened(ERASURE));
@@ -223,8 +205,16 @@ impl Support {
             })
         })
         .collect();
-        json(200, &json!({"compliance_deletion_statuses": entries}))
+        ok(&json!({"compliance_deletion_statuses": entries}))
     }
+}
+
+/// The list of those of `users` who are not deleted.
+fn list<'u>(users: impl Iterator<Item = &'u User>, request: &Request, context: &Context) -> Reply {
+    let active = users.filter(|user| user.state == State::Active);
+    let users: Vec<Value> = active.map(|user| shown(user, request, context)).collect();
+    let count = users.len();
+    ok(&json!({"users": users, "next_page": null, "previous_page": null, "count": count}))
 }
 
 /// Whether the aged `user` is softly deleted, and for long enough to be listed so.
