@@ -9,8 +9,10 @@
 
 use std::borrow::Cow;
 use std::io::{self, Write};
+use std::sync::LazyLock;
 
 use csv::{Writer, WriterBuilder};
+use regex_lite::Regex;
 
 use crate::domain::{Counted, OutcomeEntry, named};
 
@@ -236,17 +238,9 @@ fn formula(cell: &[u8]) -> Option<usize> {
 /// Whether `text` is a sign and a plain number, such as `-5`, `+1.5` or `-1,234.5E+3`: it computes
 /// nothing, and its own column should stay one of numbers.
 fn is_number(text: &str) -> bool {
-    let Some(number) = text.strip_prefix(['+', '-']) else {
-        return false;
-    };
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let (mantissa, exponent) = match number.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
-        None => (number, None),
-    };
-    mantissa.split(['.', ',']).all(digits)
-        && exponent
-            .is_none_or(|exponent| digits(exponent.strip_prefix(['+', '-']).unwrap_or(exponent)))
+    static NUMBER: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"^[+-]\d+([.,]\d+)*([eE][+-]?\d+)?$").ok());
+    NUMBER.as_ref().is_some_and(|it| it.is_match(text))
 }
 
 /// `cell` with [`SUBSTITUTE`] for every control character but those that are blanks: tabs, line
