@@ -113,14 +113,6 @@ impl<'a> Page<'a> {
         utc(*at.borrow())
     }
 
-    fn time(&self, at: impl Borrow<Time>) -> String {
-        time(*at.borrow())
-    }
-
-    fn ticked<'t>(&self, text: &'t str) -> Vec<(bool, &'t str)> {
-        ticked(text)
-    }
-
     /// The style sheet, with the run in the foot of each printed page.
     fn style(&self) -> String {
         let run = match self.report.runs.len() {
@@ -158,14 +150,6 @@ impl<'a> Page<'a> {
 
     fn lasts(&self, millis: impl Borrow<u64>) -> String {
         duration(Duration::from_millis(*millis.borrow()))
-    }
-
-    fn file(&self) -> &'a str {
-        file_name(&self.report.input.path)
-    }
-
-    fn verdict(&self) -> String {
-        verdict(self.report)
     }
 
     fn ended(&self) -> Time {
@@ -451,8 +435,8 @@ fn axis(from: Time, to: Time) -> (String, String) {
 }
 
 /// A time in a column whose head says that it is UTC.
-fn time(at: Time) -> String {
-    utc(at).trim_end_matches(" UTC").to_owned()
+fn time(at: impl Borrow<Time>) -> String {
+    utc(*at.borrow()).trim_end_matches(" UTC").to_owned()
 }
 
 /// `text` in pieces, with whether each stood between backticks; whole if those do not pair up round
