@@ -95,7 +95,7 @@ impl Refs {
 pub fn write_csv(to: impl Write, ledgers: &[&LedgerState]) -> Result<io::Result<u64>, LedgerError> {
     let counts = ledgers.iter().map(|it| it.account_counts());
     let mut names: BTreeSet<AccountName> = counts.flat_map(BTreeMap::into_keys).collect();
-    names.insert(nowhere());
+    names.insert(AccountName::default());
     let mut writer = Writer::from_writer(to);
     let mut head = ["ref", "verdict", "rows", "gone", "left"]
         .map(str::to_owned)
@@ -187,7 +187,7 @@ fn judge(
             told.gone += 1;
         } else {
             is_begun |= state.is_begun(row);
-            let account = state.account_of(row).cloned().unwrap_or_else(nowhere);
+            let account = state.account_of(row).cloned().unwrap_or_default();
             *told.left.entry(account).or_default() += 1;
         }
     }
@@ -271,10 +271,5 @@ fn each_end(
 }
 
 fn hash(reference: &str) -> [u8; 16] {
-    TaskKey::of_user(&nowhere(), reference).bytes()
-}
-
-/// The name of no account.
-fn nowhere() -> AccountName {
-    AccountName::new("")
+    TaskKey::of_user(&AccountName::default(), reference).bytes()
 }

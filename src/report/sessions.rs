@@ -13,7 +13,7 @@ const SESSIONS_MAX: usize = 100;
 const CALLERS_MAX: usize = 200;
 
 /// A process that worked on the run.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct SessionTold {
     /// Its number, from 1.
     pub number: u64,
@@ -149,15 +149,9 @@ fn begun(command: &str, version: &str, at: Time) -> SessionTold {
     SessionTold {
         number: 1,
         command: command.to_owned(),
-        only: Vec::new(),
         version: version.to_owned(),
-        rows: 0,
         started_at: at,
-        ended: None,
-        ended_at: None,
         last_at: at,
-        sums: Sums::default(),
-        stops: Vec::new(),
-        worked_before_ms: 0,
+        ..SessionTold::default()
     }
 }

@@ -106,6 +106,7 @@ impl Summary {
             Some(end) => end.state,
             None => RunState::Interrupted,
         };
+        let input = state.planned.as_ref();
         Self {
             run_id: state.header.run_id.clone(),
             state: run_state,
@@ -122,11 +123,7 @@ impl Summary {
             head: state.head,
             ledger: state.path.clone(),
             config: named_config(&state.header.options).map(str::to_owned),
-            input: state
-                .planned
-                .as_ref()
-                .map(|it| it.input.path.clone())
-                .unwrap_or_default(),
+            input: input.map(|it| it.input.path.clone()).unwrap_or_default(),
             stops: state.stops.clone(),
             unanswered: (state.in_doubt() - &state.ended).len() - state.in_jobs(),
             in_jobs: state.in_jobs(),
@@ -134,9 +131,7 @@ impl Summary {
             last_at: state.last_at,
         }
     }
-}
 
-impl Summary {
     /// Adds the counts of another run. The state is the one that needs a person most.
     pub(super) fn add(&mut self, other: &Self) {
         let urgency = |state| match state {
