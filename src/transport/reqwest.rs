@@ -9,7 +9,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use ::http::header::DATE;
 use ::http::{HeaderMap, HeaderValue};
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::time::{Instant, sleep};
@@ -123,7 +123,7 @@ impl ReqwestTransport {
         async move {
             let sent = execute(client?, outgoing, patience).await;
             let mut response = sent.map_err(told)?;
-            let mut body = Bytes::new();
+            let mut body = BytesMut::new();
             while let Some(chunk) = response.chunk().await.map_err(told)? {
                 if body.len() + chunk.len() > BODY_BYTES_MAX {
                     let reason = format!("it has more than {BODY_BYTES_MAX} bytes");
@@ -132,14 +132,7 @@ impl ReqwestTransport {
                         reason,
                     });
                 }
-                // Most come in one piece, which is taken as it is.
-                body = if body.is_empty() {
-                    chunk
-                } else {
-                    let mut pieces = BytesMut::from(body);
-                    pieces.extend_from_slice(&chunk);
-                    pieces.freeze()
-                };
+                body.extend_from_slice(&chunk);
             }
             let status = response.status().as_u16();
             let mut headers = std::mem::take(response.headers_mut());
@@ -147,7 +140,7 @@ impl ReqwestTransport {
             Ok(Reply {
                 status,
                 headers,
-                body,
+                body: body.freeze(),
             })
         }
     }
