@@ -13,12 +13,9 @@ use crate::domain::{
     AccountName, Action, Entry, Outcome, OutcomeEntry, Said, Task, UserId, WallClock,
 };
 use crate::lane::{SourceError, outcome_entry};
-use crate::ledger::{GoodRows, LedgerError, LedgerState, PlanRows, Queues};
+use crate::ledger::{LedgerError, LedgerState, PlanRows, Queues};
 use crate::plan::CallerRule;
 use crate::run::{Durability, EventSink as _, RowSource};
-
-/// How many rows to be verified are handed over at once.
-const TO_VERIFY_MAX: usize = 256;
 
 /// The next rows of a queue, and the ends of those that are not sent.
 type Block = (Vec<Task>, Vec<OutcomeEntry>);
@@ -38,8 +35,8 @@ pub(super) enum QueueSource {
     /// The plan. The rule ends rows that the caller's identity spares. The users whom this run has
     /// deleted before, softly at least, stand with the row.
     Plan(PlanRows, Arc<(CallerRule, HashMap<UserId, u64>)>),
-    /// The rows that ended well.
-    Good(Box<GoodRows>),
+    /// Those of the plan that ended well, by their actions.
+    Good(Vec<PlanRows>),
 }
 
 /// Adds the rows of an account that are to be sent to `sources`. Returns their queues.
@@ -75,10 +72,18 @@ impl Feed {
         let mut sources = locked(&self.sources);
         match sources.get_mut(key) {
             None => Ok(None),
-            Some(QueueSource::Good(rows)) => {
-                let some = rows.by_ref().take(TO_VERIFY_MAX);
-                let some = some.collect::<Result<Vec<Task>, _>>()?;
-                Ok((!some.is_empty()).then_some((some, Vec::new())))
+            Some(QueueSource::Good(of_actions)) => {
+                let mut tasks = Vec::new();
+                while let (true, Some(rows)) = (tasks.is_empty(), of_actions.last_mut()) {
+                    tasks = rows.next_block(&self.state)?;
+                    if tasks.is_empty() {
+                        of_actions.pop();
+                    }
+                }
+                // How they stand is asked of all alike, whatever was done to them.
+                let alike = |it: Task| Task::new(it.position, it.account, it.action, it.id);
+                let tasks: Vec<_> = tasks.into_iter().map(alike).collect();
+                Ok((!tasks.is_empty()).then_some((tasks, Vec::new())))
             }
             Some(QueueSource::Plan(rows, before)) => {
                 let mut tasks = rows.next_block(&self.state)?;

@@ -12,7 +12,7 @@ use super::error::LedgerError;
 use super::reader::LedgerReader;
 use super::state::LedgerState;
 use crate::domain::{
-    AccountName, Action, Counted, Entry, Outcome, Position, Task, TaskKey, UserId, Verified,
+    AccountName, Action, Counted, Entry, Outcome, Position, TaskKey, UserId, Verified,
 };
 
 /// One `--only` of `retry`.
@@ -191,69 +191,6 @@ impl Good {
             }
         }
         Ok(good)
-    }
-}
-
-/// The rows of one account to ask about, each once, in the order in which they ended.
-#[derive(Debug)]
-pub struct GoodRows {
-    reader: LedgerReader,
-    account: AccountName,
-    /// Those that have not been given yet.
-    left: RoaringTreemap,
-    /// What is written after these lines is not looked at: this very verification.
-    lines: u64,
-}
-
-impl GoodRows {
-    /// The `rows` of `account`, from the ledger that `state` was read from.
-    pub fn open(
-        state: &LedgerState,
-        account: AccountName,
-        rows: RoaringTreemap,
-    ) -> Result<Self, LedgerError> {
-        Ok(Self {
-            reader: LedgerReader::open(&state.path)?,
-            account,
-            left: rows,
-            lines: state.lines,
-        })
-    }
-
-    fn take(&mut self, entry: Entry) -> Option<Task> {
-        let Entry::Outcome(entry) = entry else {
-            return None;
-        };
-        let is_meant = entry.account.as_ref() == Some(&self.account)
-            && entry.outcome.counted() == Counted::Good
-            && self.left.contains(entry.position.row);
-        let (Some(action), Some(id), true) = (entry.action, entry.id, is_meant) else {
-            return None;
-        };
-        self.left.remove(entry.position.row);
-        Some(Task::new(entry.position, self.account.clone(), action, id))
-    }
-}
-
-impl Iterator for GoodRows {
-    type Item = Result<Task, LedgerError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        while !self.left.is_empty() && self.reader.lines < self.lines {
-            match self.reader.next_entry() {
-                Ok(Some(entry)) => {
-                    if let Some(row) = self.take(entry) {
-                        return Some(Ok(row));
-                    }
-                }
-                Ok(None) => return None,
-                Err(error) => {
-                    self.left.clear();
-                    return Some(Err(error));
-                }
-            }
-        }
-        None
     }
 }
 

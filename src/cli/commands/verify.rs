@@ -18,7 +18,7 @@ use crate::cli::work::{Shown, ended_as, exit_code};
 use crate::cli::{CliError, ExitCode};
 use crate::domain::{AccountName, AccountPlan, Entry, RunState, SampleDraw, SessionStart};
 use crate::lane::{FailureLimit, WorkSpec};
-use crate::ledger::{GoodRows, LedgerState, RealDisk, draw_sample};
+use crate::ledger::{LedgerState, PlanRows, RealDisk, draw_sample};
 use crate::report::text::again;
 use crate::report::{VerificationSummary, mend, named_config};
 use crate::run::{Durability, EventSink as _, run};
@@ -111,9 +111,12 @@ impl OpenRun<'_> {
             let rows = rows.remove(name).unwrap_or_default();
             let users = rows.len();
             client.with(|lane| lane.expect(name, [(None, users)]));
-            let good = GoodRows::open(&self.state, name.clone(), rows)?;
-            let source = QueueSource::Good(Box::new(good));
-            sources.insert((name.clone(), None), source);
+            let queues = self.state.queues_of(&rows).remove(name);
+            let queues = queues.iter().flatten();
+            let good = queues
+                .map(|(action, rows)| PlanRows::open(&self.state, name.clone(), *action, rows));
+            let good = QueueSource::Good(good.collect::<Result<_, _>>()?);
+            sources.insert((name.clone(), None), good);
             let spec = WorkSpec {
                 queues: vec![None],
                 failure_limit: FailureLimit::Default,

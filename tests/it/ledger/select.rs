@@ -7,10 +7,10 @@ use roaring::RoaringTreemap;
 use rstest::rstest;
 use serde_json::json;
 
-use super::{account, bad, entry, outcome, verification, verified, written};
-use userpurge::domain::{AccountName, Action, Finding, Outcome, SampleDraw, TaskKey};
+use super::{account, bad, entry, outcome, plan, verification, verified, written};
+use userpurge::domain::{AccountName, Action, Finding, Outcome, SampleDraw, Task, TaskKey};
 use userpurge::ledger::{
-    Durability, Good, GoodRows, LedgerError, LedgerState, LedgerWriter, Only, Outcomes, RealDisk,
+    Durability, Good, LedgerError, LedgerState, LedgerWriter, Only, Outcomes, RealDisk,
     draw_sample, each_verified,
 };
 
@@ -98,6 +98,8 @@ fn what_is_good_is_whose_last_outcome_is_good_and_whom_nobody_saw_standing_since
 #[test]
 fn each_good_row_is_asked_about_once_and_each_verification_has_its_own() {
     let (_folder, path) = written(&[
+        plan("acme", Action::Purge, &[1, 2, 3, 6]),
+        plan("crm", Action::Purge, &[5]),
         outcome(1, Outcome::Deleted, 1),
         outcome(2, Outcome::Failed, 1),
         outcome(3, Outcome::Deleted, 1),
@@ -121,8 +123,10 @@ fn each_good_row_is_asked_about_once_and_each_verification_has_its_own() {
     let mut rows = state.verifiable();
     assert_eq!(rows.len(), 2);
     let acme = rows.remove(&account("acme")).unwrap();
-    let given = GoodRows::open(&state, account("acme"), acme).unwrap();
-    let given: Vec<_> = given.map(|row| row.unwrap().id.to_string()).collect();
+    let mut given = Vec::new();
+    let queues = &state.queues_of(&acme)[&account("acme")];
+    let see = |task: Task| given.push(task.id.to_string());
+    state.each_task(&account("acme"), queues, see).unwrap();
     assert_eq!(given, ["901", "902"]);
     for (number, expected) in [(1, &[1, 2][..]), (2, &[2]), (3, &[])] {
         let mut rows = Vec::new();
