@@ -15,7 +15,7 @@ use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, OptionFuture};
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use futures::{FutureExt as _, TryFutureExt as _};
 use thiserror::Error;
@@ -180,7 +180,7 @@ impl<'a> Driver<'a> {
                     self.is_stopped = true;
                     Event::Stop
                 }
-                placed = wait_for(&mut self.blocked), if self.blocked.is_some() => {
+                Some(placed) = OptionFuture::from(self.blocked.as_mut()) => {
                     self.blocked = None;
                     placed?;
                     continue;
@@ -262,12 +262,5 @@ impl<'a> Driver<'a> {
             }
         }
         Ok(())
-    }
-}
-
-async fn wait_for(blocked: &mut Option<Recorded<'_>>) -> Result<(), SinkFailed> {
-    match blocked {
-        Some(placed) => placed.await,
-        None => std::future::pending().await,
     }
 }
