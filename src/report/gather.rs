@@ -126,7 +126,7 @@ impl Collector {
             Entry::Session(session) => {
                 pauses::cut(&mut self.pauses, &self.timeline);
                 self.timeline.begin(session.at);
-                self.sessions.begin(session, self.timeline.worked_ms());
+                self.sessions.begin(session, self.timeline.worked_ms);
                 None
             }
             Entry::Request(it) => Some(it.at),
@@ -154,7 +154,7 @@ impl Collector {
             }
             Entry::Verification(begun) => {
                 self.not_as_asked.clear();
-                self.sessions.begin(begun, self.timeline.worked_ms());
+                self.sessions.begin(begun, self.timeline.worked_ms);
                 None
             }
             Entry::Verify(verified) => {
@@ -215,7 +215,7 @@ impl Collector {
             outcomes,
         });
         let done = done.collect();
-        let (sessions, sessions_count, callers) = self.sessions.finish();
+        let sessions = self.sessions;
         Report {
             report: Report::KEYS,
             made_at: now,
@@ -230,9 +230,9 @@ impl Collector {
             done,
             agreed: self.state.agreed,
             options: self.state.header.options,
-            callers,
-            sessions_left_out: sessions_count - sessions.len() as u64,
-            sessions,
+            callers: sessions.callers,
+            sessions_left_out: sessions.count - sessions.kept.len() as u64,
+            sessions: sessions.kept,
             progress: self.timeline.points(),
             pauses: self.pauses,
             pauses_left_out: self.pauses_left_out,

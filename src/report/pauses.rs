@@ -107,6 +107,6 @@ pub(super) fn add(listed: &mut Vec<Pause>, pause: &Paused, timeline: &mut Timeli
 /// A session ended when `timeline` was where it is: none of its pauses went on for longer.
 pub(super) fn cut(listed: &mut [Pause], timeline: &Timeline) {
     for pause in listed {
-        pause.worked_ms.1 = pause.worked_ms.1.min(timeline.worked_ms());
+        pause.worked_ms.1 = pause.worked_ms.1.min(timeline.worked_ms);
     }
 }

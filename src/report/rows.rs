@@ -19,6 +19,7 @@ pub const LEDGER_COLUMNS: [&str; 4] = ["id", "account", "action", "ref"];
 type Written<T> = Result<T, (Kind, io::Error)>;
 
 /// Puts rows into their files.
+#[derive(Debug)]
 pub struct RowsBack<'a, W: Write> {
     state: &'a LedgerState,
     /// The files, in the order of [`Kind::ALL`].
@@ -129,12 +130,6 @@ impl<'a, W: Write> RowsBack<'a, W> {
             text.push('\n');
         }
         text
-    }
-}
-
-impl<W: Write> std::fmt::Debug for RowsBack<'_, W> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("RowsBack")
     }
 }
 

@@ -68,9 +68,12 @@ const PLAN: &str = "plan";
 /// Collects the sessions.
 #[derive(Debug)]
 pub(super) struct Sessions {
-    kept: Vec<SessionTold>,
-    callers: Vec<Caller>,
-    count: u64,
+    /// Those that are kept, oldest first.
+    pub(super) kept: Vec<SessionTold>,
+    /// Who the program was in them.
+    pub(super) callers: Vec<Caller>,
+    /// How many there were.
+    pub(super) count: u64,
 }
 
 impl Sessions {
@@ -130,11 +133,6 @@ impl Sessions {
     pub(super) fn end(&mut self, end: &RunEnd) {
         let last = self.last();
         (last.ended, last.ended_at) = (Some(end.state), Some(end.at));
-    }
-
-    /// The sessions, oldest first, how many there were, and who the program was in them.
-    pub(super) fn finish(self) -> (Vec<SessionTold>, u64, Vec<Caller>) {
-        (self.kept, self.count, self.callers)
     }
 
     /// The one that is at work.

@@ -24,7 +24,7 @@ pub(super) struct Timeline {
     /// When each process began, and the working time before it, in milliseconds.
     parts: Vec<(Time, u64)>,
     /// The latest instant seen, in milliseconds of working time.
-    worked_ms: u64,
+    pub(super) worked_ms: u64,
     slice_ms: u64,
     /// How many rows had ended by the end of each slice.
     slices: Vec<Sums>,
@@ -67,11 +67,6 @@ impl Timeline {
         let worked = before_ms.saturating_add(u64::try_from(since).unwrap_or(u64::MAX));
         self.worked_ms = self.worked_ms.max(worked);
         worked
-    }
-
-    /// The working time so far, in milliseconds.
-    pub(super) const fn worked_ms(&self) -> u64 {
-        self.worked_ms
     }
 
     /// A row ended; `was`: how it had ended before.

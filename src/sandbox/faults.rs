@@ -54,15 +54,11 @@ pub struct Faults {
     /// How often each of [`Fault::ALL`] hits, from 0 to 1.
     rates: [f64; Fault::ALL.len()],
     seed: u64,
-    reads: bool,
+    /// Whether requests that change nothing are hit as well.
+    pub(super) reads: bool,
 }
 
 impl Faults {
-    /// Whether requests that change nothing are hit as well.
-    pub(super) fn reads(&self) -> bool {
-        self.reads
-    }
-
     /// What befalls the `occurrence`-th coming of the request `key`; `None`: nothing.
     pub(super) fn draw(&self, key: &str, occurrence: u32) -> Option<Fault> {
         let mut hasher = blake3::Hasher::new();

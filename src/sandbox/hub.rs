@@ -395,7 +395,7 @@ impl Tenant {
     /// What befalls `request`; `None`: nothing.
     fn fault(&mut self, request: &Request) -> Option<Fault> {
         let faults = &self.settings.faults;
-        if !(request.call.deletes() || (faults.reads() && request.provider.is_some())) {
+        if !(request.call.deletes() || (faults.reads && request.provider.is_some())) {
             return None;
         }
         let mut users = request.users().to_vec();

@@ -43,11 +43,6 @@ struct Shared {
 }
 
 impl Shared {
-    /// The time.
-    fn now(&self) -> Time {
-        self.clock.now()
-    }
-
     /// The sandbox. Never held across a wait.
     fn sandbox(&self) -> MutexGuard<'_, Sandbox> {
         self.sandbox.lock().unwrap_or_else(PoisonError::into_inner)
@@ -65,14 +60,14 @@ impl Shared {
 
     /// Lets a request travel, carries it out, and lets the answer travel.
     async fn exchange(&self, mut request: Request) -> Delivery {
-        let (there, back) = self.sandbox().arrive(&mut request, self.now());
+        let (there, back) = self.sandbox().arrive(&mut request, self.clock.now());
         self.wait(there).await;
-        let delivery = self.sandbox().carry_out(&request, self.now());
+        let delivery = self.sandbox().carry_out(&request, self.clock.now());
         self.wait(back).await;
         if let Delivery::Late(_) = &delivery {
             self.wait(SLOW).await;
         }
-        self.sandbox().leave(&request, self.now());
+        self.sandbox().leave(&request, self.clock.now());
         delivery
     }
 }
@@ -88,7 +83,7 @@ async fn serve(
     };
     let request = Request::of(http::Request::from_parts(parts, body));
     if request.path.starts_with(control::PREFIX) {
-        let now = shared.now();
+        let now = shared.clock.now();
         return control::handle(&mut shared.sandbox(), &request, now).map(Body::from);
     }
     // A task of its own: a client that hangs up does not undo what it asked for.
@@ -194,7 +189,7 @@ impl Running {
 
     /// Asks something of the sandbox, or changes it.
     pub fn with<T>(&self, act: impl FnOnce(&mut Sandbox, Time) -> T) -> T {
-        let now = self.shared.now();
+        let now = self.shared.clock.now();
         act(&mut self.shared.sandbox(), now)
     }
 
