@@ -100,17 +100,6 @@ pub fn seal(previous: LedgerHead, body: &[u8], lines: &mut Vec<u8>) -> LedgerHea
     head
 }
 
-/// The line of `entry` after a line whose chain is `previous`, with its line feed, and its chain.
-pub fn line(
-    previous: LedgerHead,
-    entry: &Entry,
-) -> Result<(Vec<u8>, LedgerHead), serde_json::Error> {
-    let body = serde_json::to_vec(entry)?;
-    let mut line = Vec::with_capacity(body.len() + TAIL_LEN);
-    let head = seal(previous, &body, &mut line);
-    Ok((line, head))
-}
-
 /// The chain of the body that `open` is, but for its closing brace.
 fn next(previous: LedgerHead, open: &[u8]) -> LedgerHead {
     let mut hasher = blake3::Hasher::new();

@@ -68,7 +68,7 @@ mod tenants;
 mod writer;
 
 pub use self::audit::Audit;
-pub use self::chain::{LINE_BYTES_MAX, LedgerHead, check, line, seal};
+pub use self::chain::{LINE_BYTES_MAX, LedgerHead, check, seal};
 pub use self::disk::{Disk, DiskFile, RealDisk, is_locked, lock_for_good, make_private_folder};
 pub use self::error::{LedgerDamage, LedgerError, LedgerLoss};
 pub use self::file::LedgerFile;

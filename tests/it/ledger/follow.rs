@@ -213,7 +213,7 @@ fn what_is_wrong_at_the_end_of_a_block_is_found_whoever_checks_the_next() {
             let before = String::from_utf8(bytes[line_at(line.start - 1)].to_vec()).unwrap();
             let previous: LedgerHead = before[before.len() - 66..before.len() - 2].parse().unwrap();
             let forged = outcome(number as u64 - 1, Outcome::Refused, 1);
-            let forged = userpurge::ledger::line(previous, &forged).unwrap().0;
+            let forged = super::line_of(previous, &forged).0;
             let forged = [&bytes[..line.start], &forged, &bytes[line.end + 1..]].concat();
             let expected = format!("line {} ", number + 1);
             assert!(wrong(&forged).unwrap().contains(&expected), "{at}");

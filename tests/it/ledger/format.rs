@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use futures::executor::block_on;
 
-use super::{after_plan, bytes_of, fresh, intent, outcome, put, read_all, session};
+use super::{after_plan, bytes_of, fresh, intent, line_of, outcome, put, read_all, session};
 use userpurge::domain::{Entry, Outcome, RunHeader, Step};
 use userpurge::ledger::{
-    self, Durability, LedgerError, LedgerHead, LedgerReader, LedgerState, LedgerWriter, RealDisk,
+    Durability, LedgerError, LedgerHead, LedgerReader, LedgerState, LedgerWriter, RealDisk,
     TornTail,
 };
 
@@ -28,7 +28,7 @@ fn format_2_is_read_as_it_was_meant_and_still_what_is_written() {
     let mut written = String::new();
     let mut head = LedgerHead::GENESIS;
     for entry in entries {
-        let (line, next) = ledger::line(head, &entry).unwrap();
+        let (line, next) = line_of(head, &entry);
         written.push_str(&String::from_utf8(line).unwrap());
         head = next;
         let again: Entry = serde_json::from_str(written.lines().last().unwrap()).unwrap();

@@ -224,11 +224,16 @@ pub(crate) fn bytes_of(entries: &[Entry]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut head = LedgerHead::GENESIS;
     for entry in std::iter::once(&Entry::Run(Box::new(header()))).chain(entries) {
-        let (line, next) = ledger::line(head, entry).unwrap();
-        bytes.extend_from_slice(&line);
-        head = next;
+        head = ledger::seal(head, &serde_json::to_vec(entry).unwrap(), &mut bytes);
     }
     bytes
+}
+
+/// The line of `entry` behind one whose chain is `previous`, and its own chain.
+fn line_of(previous: LedgerHead, entry: &Entry) -> (Vec<u8>, LedgerHead) {
+    let mut line = Vec::new();
+    let head = ledger::seal(previous, &serde_json::to_vec(entry).unwrap(), &mut line);
+    (line, head)
 }
 
 /// The lines of such a ledger, each with its line feed.

@@ -6,11 +6,11 @@ use futures::executor::block_on;
 use futures::future::join_all;
 
 use super::disk::FaultyDisk;
-use super::{bad, fresh, header, intent, outcome, read_all as entries};
+use super::{bad, fresh, header, intent, line_of, outcome, read_all as entries};
 use userpurge::domain::{Entry, Outcome, Step};
 use userpurge::ledger::{
-    Durability, LINE_BYTES_MAX, LedgerError, LedgerReader, LedgerState, LedgerWriter, QUEUE_MAX,
-    RealDisk, is_locked,
+    Durability, LINE_BYTES_MAX, LedgerError, LedgerHead, LedgerReader, LedgerState, LedgerWriter,
+    QUEUE_MAX, RealDisk, is_locked,
 };
 
 #[test]
@@ -268,9 +268,7 @@ fn the_longest_line_that_is_written_is_read() {
     let (_folder, path) = fresh();
     let writer = LedgerWriter::create_on(&RealDisk, &path, header()).unwrap();
     let of = |length| bad(1, Outcome::Failed, "x", &"x".repeat(length), 1);
-    let line = userpurge::ledger::line(userpurge::ledger::LedgerHead::GENESIS, &of(0))
-        .unwrap()
-        .0;
+    let (line, _) = line_of(LedgerHead::GENESIS, &of(0));
     let long = of(LINE_BYTES_MAX - line.len());
     block_on(writer.handle().append(long.clone(), Durability::Synced)).unwrap();
     block_on(writer.finish()).unwrap();
