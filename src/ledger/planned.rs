@@ -221,17 +221,9 @@ impl PlanRows {
         if self.left.range_cardinality(within) == 0 {
             return Ok(Vec::new());
         }
-        let Entry::Plan(PlannedRows {
-            account,
-            action,
-            mut rows,
-        }) = self.entry_at(link)?
-        else {
+        let Entry::Plan(PlannedRows { mut rows, .. }) = self.entry_at(link)? else {
             return Err(changed());
         };
-        if account != self.account || action != self.action {
-            return Err(changed());
-        }
         let moved = &state.plan.moved;
         rows.retain(|row| {
             let number = row.position.row;
