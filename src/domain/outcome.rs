@@ -163,15 +163,10 @@ impl Counts {
             Outcome::Protected => self.on_protect_list,
             _ => 0,
         };
-        let skipped = if counted == Counted::Skipped {
-            listed
-        } else {
-            0
-        };
-        if outcome.counted() == counted {
-            self.of(outcome) - listed
-        } else {
-            skipped
+        match counted {
+            _ if outcome.counted() == counted => self.of(outcome) - listed,
+            Counted::Skipped => listed,
+            Counted::Good | Counted::Bad => 0,
         }
     }
 }
