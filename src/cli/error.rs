@@ -226,8 +226,8 @@ impl From<LedgerError> for CliError {
         let help = error.help();
         let code = match &error {
             LedgerError::NotAFile(_) => ExitCode::Refused,
-            _ if help.is_some() || error.path().exists() => ExitCode::Ledger,
-            _ => ExitCode::Refused,
+            LedgerError::Io { path, .. } if !path.exists() => ExitCode::Refused,
+            _ => ExitCode::Ledger,
         };
         Self {
             help,

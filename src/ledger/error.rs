@@ -101,8 +101,6 @@ pub enum LedgerError {
     /// Another process works at the tenant.
     #[error("{}; nothing was sent", busy_told(tenant, ledger.as_deref()))]
     TenantBusy {
-        /// The tenant's file.
-        path: PathBuf,
         /// The tenant, as the provider names it.
         tenant: String,
         /// The ledger it works with; `None`: it has only begun.
@@ -278,24 +276,5 @@ impl LedgerError {
                 "look with `userpurge audit {name}`; if what is left is whole, or once a copy is put back, {resume}: {again}"
             ),
         })
-    }
-
-    /// The ledger it is about.
-    pub fn path(&self) -> &Path {
-        match self {
-            Self::Exists(path)
-            | Self::Locked(path)
-            | Self::NotAFile(path)
-            | Self::NoHeader(path)
-            | Self::Format { path, .. }
-            | Self::Damaged { path, .. }
-            | Self::Io { path, .. }
-            | Self::Failed { path, .. }
-            | Self::Lost { path, .. }
-            | Self::Unwritable { path, .. }
-            | Self::Closed(path)
-            | Self::TenantBusy { path, .. }
-            | Self::Panicked { path, .. } => path,
-        }
     }
 }

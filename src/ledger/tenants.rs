@@ -154,7 +154,7 @@ impl Tenants {
         let says = read(&mut &file);
         match locked {
             Ok(()) => drop(self.held.insert(path, (file, says))),
-            Err(TryLockError::WouldBlock) => return Err(busy(path, says)),
+            Err(TryLockError::WouldBlock) => return Err(busy(says)),
             Err(TryLockError::Error(error)) => warn(self.warn, &path, &error),
         }
         Ok(())
@@ -218,9 +218,8 @@ fn warn(warn: fn(&str), path: &Path, error: &io::Error) {
     ));
 }
 
-fn busy(path: PathBuf, says: Tenant) -> LedgerError {
+fn busy(says: Tenant) -> LedgerError {
     LedgerError::TenantBusy {
-        path,
         tenant: says.name,
         ledger: says.ledgers.into_iter().next(),
     }
