@@ -7,7 +7,6 @@
 //!
 //! It knows no input: cells come as bytes, in the order of the columns.
 
-use std::borrow::Cow;
 use std::io::{self, Write};
 use std::sync::LazyLock;
 
@@ -79,32 +78,26 @@ impl<'a> End<'a> {
     }
 
     /// The row on `line` has no outcome yet.
-    pub const fn pending(line: u64, is_in_doubt: bool, is_soft_deleted: bool) -> Self {
-        let (code, message) = match (is_in_doubt, is_soft_deleted) {
-            (false, false) => (None, None),
-            (false, true) => (
-                Some("soft_deleted"),
-                Some(
-                    "soft-deleted so far; the permanent deletion is still to come: `userpurge resume`",
-                ),
-            ),
-            (true, false) => (
-                Some("in_doubt"),
-                Some(
-                    "a request left and its answer is not recorded; `userpurge resume` settles it",
-                ),
-            ),
-            (true, true) => (
-                Some("in_doubt"),
-                Some(
-                    "soft-deleted so far; the permanent deletion left and its answer is not recorded: `userpurge resume` settles it",
-                ),
-            ),
+    pub fn pending(line: u64, is_in_doubt: bool, is_soft_deleted: bool) -> Self {
+        let told = match (is_in_doubt, is_soft_deleted) {
+            (false, false) => None,
+            (false, true) => Some((
+                "soft_deleted",
+                "soft-deleted so far; the permanent deletion is still to come: `userpurge resume`",
+            )),
+            (true, false) => Some((
+                "in_doubt",
+                "a request left and its answer is not recorded; `userpurge resume` settles it",
+            )),
+            (true, true) => Some((
+                "in_doubt",
+                "soft-deleted so far; the permanent deletion left and its answer is not recorded: `userpurge resume` settles it",
+            )),
         };
         Self {
             outcome: "pending",
-            code,
-            message,
+            code: told.map(|(code, _)| code),
+            message: told.map(|(_, message)| message),
             line,
         }
     }
@@ -129,7 +122,7 @@ impl<W: Write> Sheet<W> {
         for (place, name) in names.iter().enumerate() {
             let is_read = read.contains(&place);
             let name = name.as_bytes();
-            writer.write_field(if is_read { name.into() } else { safe(name) })?;
+            writer.write_field(if is_read { name.to_vec() } else { safe(name) })?;
         }
         for name in added(names) {
             writer.write_field(name)?;
@@ -156,7 +149,7 @@ impl<W: Write> Sheet<W> {
                 let mut cell = self.id_cell(cell, keeps_id);
                 if end.code == Some(SHORT_ROW) {
                     // Filled up it would pass for whole, and another cell for the id.
-                    cell.to_mut().insert(0, b'?');
+                    cell.insert(0, b'?');
                 }
                 self.writer.write_field(cell)?;
             } else {
@@ -184,11 +177,11 @@ impl<W: Write> Sheet<W> {
     /// An id goes back as it is if it can be one. If it cannot, the sign that makes it safe stands
     /// right before what is dangerous, so that blanks in front, which may be what is wrong with it,
     /// stay in front.
-    fn id_cell<'c>(&mut self, cell: &'c [u8], keeps_id: bool) -> Cow<'c, [u8]> {
+    fn id_cell(&mut self, cell: &[u8], keeps_id: bool) -> Vec<u8> {
         let mut clean = without_controls(cell);
         match formula(&clean) {
             Some(_) if keeps_id => self.ids_like_formulas += 1,
-            Some(at) => clean.to_mut().insert(at, b'\''),
+            Some(at) => clean.insert(at, b'\''),
             None => {}
         }
         clean
@@ -210,10 +203,10 @@ fn added(names: &[String]) -> [String; ADDED.len()] {
 }
 
 /// A cell that neither a spreadsheet nor a terminal takes for an order.
-pub(super) fn safe(cell: &[u8]) -> Cow<'_, [u8]> {
+pub(super) fn safe(cell: &[u8]) -> Vec<u8> {
     let mut clean = without_controls(cell);
     if formula(&clean).is_some() {
-        clean.to_mut().insert(0, b'\'');
+        clean.insert(0, b'\'');
     }
     clean
 }
@@ -245,25 +238,18 @@ fn is_number(text: &str) -> bool {
 
 /// `cell` with [`SUBSTITUTE`] for every control character but those that are blanks: tabs, line
 /// ends and their kind.
-fn without_controls(cell: &[u8]) -> Cow<'_, [u8]> {
-    let is_blank = |byte: u8| matches!(byte, b'\t' | b'\n' | 0x0B | 0x0C | b'\r');
-    let is_control = |byte: u8| (byte < 0x20 && !is_blank(byte)) || byte == 0x7F;
-    // U+0080 to U+009F, of which U+0085 is a line end.
-    let is_second =
-        |pair: &[u8]| pair[0] == 0xC2 && matches!(pair[1], 0x80..=0x9F) && pair[1] != 0x85;
-    if !cell.iter().any(|byte| is_control(*byte)) && !cell.windows(2).any(is_second) {
-        return Cow::Borrowed(cell);
-    }
+fn without_controls(cell: &[u8]) -> Vec<u8> {
     let mut clean = Vec::with_capacity(cell.len());
     let mut rest = cell;
-    while let Some((first, behind)) = rest.split_first() {
-        let second = rest.len() >= 2 && is_second(&rest[..2]);
-        clean.push(if second || is_control(*first) {
-            SUBSTITUTE
-        } else {
-            *first
-        });
-        rest = if second { &rest[2..] } else { behind };
+    while let [first, behind @ ..] = rest {
+        let (plain, behind) = match rest {
+            // U+0080 to U+009F, of which U+0085 is a line end.
+            [0xC2, 0x80..=0x84 | 0x86..=0x9F, behind @ ..]
+            | [0..=0x08 | 0x0E..=0x1F | 0x7F, behind @ ..] => (SUBSTITUTE, behind),
+            _ => (*first, behind),
+        };
+        clean.push(plain);
+        rest = behind;
     }
-    Cow::Owned(clean)
+    clean
 }
