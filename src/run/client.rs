@@ -1,7 +1,7 @@
 //! A handle to an account's lane, for commands: questions before the work, and what was seen after it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Driver, EventSink, StopSignals, TokenStore};
 use crate::domain::{AccountName, FindBy, LimitAhead, Step, UserId, UserState, WallClock};
@@ -67,7 +67,7 @@ impl Client {
         if Arc::ptr_eq(&self.lane, &other.lane) {
             return;
         }
-        let lane = self.take();
+        let lane = self.lane().take();
         if let Some(lane) = lane {
             other.with(|others| others.absorb(lane));
         }
@@ -172,7 +172,7 @@ impl Client {
 
     /// Asks all of `inquiries` at once; the answers come in their order.
     async fn ask_all(&self, inquiries: Vec<Inquiry>) -> Vec<Result<Meaning, RequestError>> {
-        let Some(mut lane) = self.take() else {
+        let Some(mut lane) = self.lane().take() else {
             let none = inquiries.iter().map(|_| Err(RequestError::Stopping));
             return none.collect();
         };
@@ -185,7 +185,7 @@ impl Client {
         let _ = driver.drive().await;
         let mut answers = std::mem::take(&mut driver.answers);
         drop(driver);
-        self.put(lane);
+        *self.lane() = Some(lane);
         let answer = |id| answers.remove(id).unwrap_or(Err(RequestError::Stopping));
         asked.iter().map(answer).collect()
     }
@@ -198,17 +198,11 @@ impl Client {
 
     /// Looks at the lane, or changes it; `None`: it is being driven.
     pub fn with<T>(&self, change: impl FnOnce(&mut Lane) -> T) -> Option<T> {
-        let mut lane = self.lane.lock().unwrap_or_else(PoisonError::into_inner);
-        lane.as_mut().map(change)
+        self.lane().as_mut().map(change)
     }
 
-    pub(super) fn take(&self) -> Option<Lane> {
-        let mut lane = self.lane.lock().unwrap_or_else(PoisonError::into_inner);
-        lane.take()
-    }
-
-    pub(super) fn put(&self, lane: Lane) {
-        let mut place = self.lane.lock().unwrap_or_else(PoisonError::into_inner);
-        *place = Some(lane);
+    /// The lane's place. Never held across a wait.
+    pub(super) fn lane(&self) -> MutexGuard<'_, Option<Lane>> {
+        self.lane.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -85,9 +85,12 @@ pub async fn run(
             .find(|(other, _)| Arc::ptr_eq(&other.lane, &client.lane));
         if let Some((_, lane)) = shared {
             lane.work(&client.account, spec);
-        } else if let Some(mut lane) = client.take() {
-            lane.work(&client.account, spec);
-            lanes.push((client, lane));
+        } else {
+            let lane = client.lane().take();
+            lanes.extend(lane.map(|mut lane| {
+                lane.work(&client.account, spec);
+                (client, lane)
+            }));
         }
     }
     let mut running = JoinSet::new();
@@ -103,7 +106,7 @@ pub async fn run(
                 client.io.stop.waiting.cancel();
             }
             let ends = lane.take_ends();
-            client.put(lane);
+            *client.lane() = Some(lane);
             result.map(|()| ends)
         });
     }
