@@ -100,7 +100,7 @@ impl Machine for Desk {
             &[State::Active, State::Inactive, State::Deleted],
         );
         let state = state.unwrap_or(State::Active);
-        let mut user = User::new(&seed.id, "", state, now);
+        let mut user = User::new(seed.clone(), "", state, now);
         // One who is inactive has the first step behind them.
         user.changes = (state == State::Inactive).into();
         self.users.insert(seed.id.clone(), user);

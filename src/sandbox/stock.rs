@@ -81,10 +81,7 @@ impl Stock {
     }
 
     fn add(&mut self, kind: ProviderKind, id: &str, is_soft_deleted: bool) {
-        let mut user = UserSeed {
-            id: id.to_owned(),
-            ..UserSeed::default()
-        };
+        let mut user = UserSeed::of(id);
         let users = match kind {
             ProviderKind::Zendesk => &mut self.seed.zendesk,
             ProviderKind::Sunco => &mut self.seed.sunco,

@@ -69,7 +69,7 @@ impl Machine for Conversations {
             let external = (external.clone(), seed.brand.clone());
             self.by_external_id.insert(external, seed.id.clone());
         }
-        let user = User::new(&seed.id, "", state, now).known_by(seed);
+        let user = User::new(seed.clone(), "", state, now);
         self.users.insert(seed.id.clone(), user);
         Ok(())
     }
@@ -173,8 +173,8 @@ fn error(status: u16, code: &str, title: &str) -> Reply {
 
 /// The e-mail address of `user`.
 fn address(user: &User) -> String {
-    let made = || format!("guest.{}@customers.example", user.id);
-    user.email.clone().unwrap_or_else(made)
+    let made = || format!("guest.{}@customers.example", user.seed.id);
+    user.seed.email.clone().unwrap_or_else(made)
 }
 
 /// A user as answers show it: with a profile, or without one.
@@ -182,7 +182,7 @@ fn shown(user: &User) -> Value {
     let (profile, metadata, identities) = if user.state == State::Active {
         let email = address(user);
         (
-            json!({"givenName": "Guest", "surname": user.id, "email": email, "locale": "en-US"}),
+            json!({"givenName": "Guest", "surname": user.seed.id, "email": email, "locale": "en-US"}),
             json!({"plan": "gold"}),
             json!([{"type": "email", "value": email, "primary": true}]),
         )
@@ -190,8 +190,8 @@ fn shown(user: &User) -> Value {
         (json!({}), json!({}), json!([]))
     };
     json!({
-        "id": user.id,
-        "externalId": user.external_id,
+        "id": user.seed.id,
+        "externalId": user.seed.external_id,
         "signedUpAt": user.made_at,
         "hasPaymentInfo": false,
         "profile": profile,

@@ -60,6 +60,16 @@ pub struct UserSeed {
     pub email: Option<String>,
 }
 
+impl UserSeed {
+    /// A user of whom nothing is said but the id.
+    pub(super) fn of(id: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            ..Self::default()
+        }
+    }
+}
+
 /// A user as it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserState {
@@ -122,16 +132,10 @@ impl State {
 /// A user.
 #[derive(Debug, Clone)]
 pub(super) struct User {
-    pub(super) id: String,
-    /// The external id; `None`: the user has none.
-    pub(super) external_id: Option<String>,
-    /// The e-mail address; `None`: one made of the id.
-    pub(super) email: Option<String>,
+    /// As it was put in. What follows is how it stands.
+    pub(super) seed: UserSeed,
     /// The role at Zendesk, the kind at Zoho; empty at Sunshine Conversations.
     pub(super) role: &'static str,
-    /// How many tickets that are not closed it is requester of.
-    pub(super) open_tickets: u32,
-    pub(super) suspended: bool,
     pub(super) state: State,
     pub(super) since: Time,
     pub(super) made_at: Time,
@@ -142,30 +146,15 @@ pub(super) struct User {
 
 impl User {
     /// A user as it is seeded.
-    pub(super) fn new(id: &str, role: &'static str, state: State, now: Time) -> Self {
+    pub(super) fn new(seed: UserSeed, role: &'static str, state: State, now: Time) -> Self {
         Self {
-            id: id.to_owned(),
-            external_id: None,
-            email: None,
+            seed,
             role,
-            open_tickets: 0,
-            suspended: false,
             state,
             since: now,
             made_at: now,
             changed_at: None,
             changes: 0,
-        }
-    }
-
-    /// The same with what else `seed` says of it.
-    pub(super) fn known_by(self, seed: &UserSeed) -> Self {
-        Self {
-            external_id: seed.external_id.clone(),
-            email: seed.email.clone(),
-            open_tickets: seed.open_tickets,
-            suspended: seed.suspended,
-            ..self
         }
     }
 
@@ -182,8 +171,8 @@ impl User {
         UserState {
             tenant: tenant.to_owned(),
             provider,
-            id: self.id.clone(),
-            external_id: self.external_id.clone(),
+            id: self.seed.id.clone(),
+            external_id: self.seed.external_id.clone(),
             state: self.state.name().to_owned(),
             role: self.role.to_owned(),
             changed_at: self.changed_at,

@@ -74,7 +74,8 @@ impl Crm {
     /// Makes sure that the caller is a user: an administrator, but not the primary contact.
     fn put_caller(&mut self, context: &Context) {
         let id = &context.settings.zoho.caller_id;
-        let caller = || User::new(id, "administrator", State::Active, context.now);
+        let seed = UserSeed::of(id);
+        let caller = || User::new(seed, "administrator", State::Active, context.now);
         self.users.entry(id.clone()).or_insert_with(caller);
     }
 
@@ -271,7 +272,7 @@ impl Machine for Crm {
             let (kind, _) = kind.ok_or_else(|| refuse("Zoho has no users of its kind"))?;
             kind
         };
-        let user = User::new(&seed.id, role, state, now).known_by(seed);
+        let user = User::new(seed.clone(), role, state, now);
         self.users.insert(seed.id.clone(), user);
         Ok(())
     }
@@ -326,10 +327,10 @@ fn shown(user: &User) -> Value {
         _ => user.state.name(),
     };
     json!({
-        "id": user.id,
+        "id": user.seed.id,
         "zuid": zuid(user),
-        "full_name": format!("Seller {}", user.id),
-        "last_name": user.id,
+        "full_name": format!("Seller {}", user.seed.id),
+        "last_name": user.seed.id,
         "email": email(user),
         "status": status,
         "confirm": true,
@@ -341,14 +342,14 @@ fn shown(user: &User) -> Value {
 
 /// The nine digits of its Zoho account, which is not its id here.
 fn zuid(user: &User) -> String {
-    let tail = user.id.len().saturating_sub(8);
-    format!("6{:0>8}", user.id.get(tail..).unwrap_or_default())
+    let tail = user.seed.id.len().saturating_sub(8);
+    format!("6{:0>8}", user.seed.id.get(tail..).unwrap_or_default())
 }
 
 /// Its e-mail address. No test may find it in a ledger.
 fn email(user: &User) -> String {
-    let made = || format!("seller.{}@customers.example", user.id);
-    user.email.clone().unwrap_or_else(made)
+    let made = || format!("seller.{}@customers.example", user.seed.id);
+    user.seed.email.clone().unwrap_or_else(made)
 }
 
 /// A page of all these users, from 1; of nobody, it is a 204 without a body.

@@ -55,7 +55,7 @@ impl Support {
     /// An account with nobody but its owner.
     pub(super) fn new(tenant: &str, now: Time) -> Self {
         let id = Self::OWNER_ID;
-        let owner = User::new(&id.to_string(), "admin", State::Active, now);
+        let owner = User::new(UserSeed::of(id.to_string()), "admin", State::Active, now);
         Self {
             users: BTreeMap::from([(id, owner)]),
             jobs: Jobs::default(),
@@ -70,7 +70,8 @@ impl Support {
     /// Does what the jobs have had time for, and makes sure that the caller is a user.
     fn advance(&mut self, context: &Context) {
         let id = context.settings.zendesk.caller_id;
-        let caller = || User::new(&id.to_string(), "admin", State::Active, context.now);
+        let seed = UserSeed::of(id.to_string());
+        let caller = || User::new(seed, "admin", State::Active, context.now);
         self.users.entry(id).or_insert_with(caller);
         self.jobs.advance(&mut self.users, context);
     }
@@ -253,7 +254,8 @@ impl Machine for Support {
         let state = State::named(&seed.state, &states).ok_or_else(|| {
             refuse("its state must be active, soft-deleted or permanently-deleted")
         })?;
-        let user = User::new(&id.to_string(), role, state, now).known_by(seed);
+        let mut user = User::new(seed.clone(), role, state, now);
+        user.seed.id = id.to_string();
         self.users.insert(id, user);
         Ok(())
     }

@@ -76,12 +76,12 @@ pub(super) fn soft_delete(
         "The account owner cannot be deleted".to_owned()
     } else if id == caller {
         "You cannot delete yourself".to_owned()
-    } else if user.open_tickets > 0 {
+    } else if user.seed.open_tickets > 0 {
         format!(
             "{} <{}> is requester on {} ticket(s) that are not closed.",
             name(id),
             email(id),
-            user.open_tickets
+            user.seed.open_tickets
         )
     } else {
         user.change(State::SoftDeleted, now);
@@ -234,7 +234,7 @@ fn role_of(user: &User) -> (&str, &str, Option<u8>, Option<u64>) {
 
 /// The aged `user` as the users endpoints show it.
 fn shown(user: &User, request: &Request, context: &Context) -> Value {
-    let id: u64 = user.id.parse().unwrap_or_default();
+    let id: u64 = user.seed.id.parse().unwrap_or_default();
     let active = user.state == State::Active;
     let (_, _, role_type, custom_role_id) = role_of(user);
     let mut shown = shown_deleted(user, request, context);
@@ -252,7 +252,7 @@ fn shown(user: &User, request: &Request, context: &Context) -> Value {
         "shared": false,
         "shared_agent": false,
         "last_login_at": null,
-        "suspended": user.suspended,
+        "suspended": user.seed.suspended,
         "user_fields": {},
     });
     for (field, value) in more.as_object().into_iter().flatten() {
@@ -263,7 +263,7 @@ fn shown(user: &User, request: &Request, context: &Context) -> Value {
 
 /// The aged `user` as the deleted users endpoints show it: with less of them.
 fn shown_deleted(user: &User, request: &Request, context: &Context) -> Value {
-    let id: u64 = user.id.parse().unwrap_or_default();
+    let id: u64 = user.seed.id.parse().unwrap_or_default();
     let renamed_at = user.since.after(context.settings.zendesk.rename_delay);
     let is_renamed = user.state == State::PermanentlyDeleted && renamed_at <= context.now;
     json!({
@@ -292,13 +292,13 @@ fn name(id: u64) -> String {
 
 /// The first e-mail address of `user`.
 fn address(user: &User) -> String {
-    let id = user.id.parse().unwrap_or_default();
-    user.email.clone().unwrap_or_else(|| email(id))
+    let id = user.seed.id.parse().unwrap_or_default();
+    user.seed.email.clone().unwrap_or_else(|| email(id))
 }
 
 fn external_id(user: &User) -> String {
-    let own = user.external_id.clone();
-    own.unwrap_or_else(|| format!("shop-{}", user.id))
+    let own = user.seed.external_id.clone();
+    own.unwrap_or_else(|| format!("shop-{}", user.seed.id))
 }
 
 fn email(id: u64) -> String {
