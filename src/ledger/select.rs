@@ -1,5 +1,5 @@
 //! What is picked out of a ledger: the rows that `retry --only` asks for, those that `--done-in` passes
-//! over, those that `verify` asks about and what it saw, and the users that are named.
+//! over, what a verification saw, and the users that are named.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::convert::Infallible;
