@@ -9,6 +9,7 @@ use std::io::{self, BufReader, Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 
 use zip::ZipArchive;
+use zip::result::ZipError;
 
 use super::decompress::{Capped, Compression, Refused};
 use super::error::{InputError, listed};
@@ -28,7 +29,7 @@ pub(super) fn is_archive(mut file: &File) -> io::Result<bool> {
 }
 
 /// Opens what is read of the archive `file`, which errors name `path`: the only file in it, or of a workbook
-/// the sheet that is `wanted`. `is_inner`: whether it came out of another archive.
+/// the sheet that is `wanted`. `is_inner`: whether it came out of another archive, as only a workbook may.
 pub(super) fn open_archive(
     path: &Path,
     file: File,
@@ -38,46 +39,47 @@ pub(super) fn open_archive(
     let failed = |source| unreadable(path, source);
     let size = file.metadata().map_err(failed)?.len();
     let book = file.try_clone().map_err(failed)?;
-    let archive = ZipArchive::new(BufReader::new(file));
-    let mut archive = archive.map_err(|error| failed(error.into()))?;
+    let zipped = |error: ZipError| failed(error.into());
+    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(zipped)?;
+    // Which of two is read, nothing says.
+    if archive.offset() > 0 || archive.has_duplicate_names() {
+        let why = "another archive stands before it, or two of its files have one name";
+        return Err(failed(io::Error::other(why)));
+    }
     let names = archive.file_names_raw().map(String::from_utf8_lossy);
     let names: Vec<String> = names.map(Cow::into_owned).collect();
     let has = |part| names.iter().any(|name| name == part);
-    let format = match () {
-        () if has("[Content_Types].xml") && names.iter().any(|name| name.starts_with("xl/")) => {
-            Some(Format::Xlsx)
-        }
-        () if has("content.xml") && has("META-INF/manifest.xml") => Some(Format::Ods),
-        () => None,
-    };
-    if let Some(format) = format {
+    let is_xlsx = has("[Content_Types].xml") && names.iter().any(|name| name.starts_with("xl/"));
+    let is_ods = has("content.xml") && has("META-INF/manifest.xml");
+    if is_xlsx || is_ods {
+        let format = if is_xlsx { Format::Xlsx } else { Format::Ods };
         check_size(path, &mut archive)?;
         let (copy, sheet, others) = copy_sheet(path, book, format, wanted)?;
         let opened = read_copy(path, copy)?;
         let sheet = Some((format, sheet, others));
         return Ok(TextFile { sheet, ..opened });
     }
-    let has_twins = archive.has_duplicate_names();
+    if is_inner {
+        let what = "is compressed more than once; decompress it, and give the plain file";
+        return Err(InputError::about(path, what));
+    }
     let is_file = |name: &&String| !name.ends_with('/') && !name.starts_with(MACOS);
     let files: Vec<String> = names.iter().filter(is_file).cloned().collect();
     let place = names.iter().position(|name| is_file(&name));
-    let (Some(place), [only], false) = (place, files.as_slice(), has_twins) else {
+    let (Some(place), [only]) = (place, files.as_slice()) else {
         let (count, names) = (files.len(), listed(&files));
-        let more = if has_twins { ", one of them twice" } else { "" };
         let what = format!(
-            "is a ZIP archive of {count} files{more}; unpack it, and give the one with the ids (files: {names})"
+            "is a ZIP archive of {count} files; unpack it, and give the one with the ids (files: {names})"
         );
         return Err(InputError::about(path, &what));
     };
-    let entry = archive
-        .by_index(place)
-        .map_err(|error| failed(error.into()))?;
+    let entry = archive.by_index(place).map_err(zipped)?;
     let mut copy = tempfile::tempfile().map_err(failed)?;
     let mut entry = Capped::new(entry, Some(Compression::Zip), size);
     io::copy(&mut entry, &mut copy)
         .and_then(|_| copy.rewind())
         .map_err(failed)?;
-    if !is_inner && is_archive(&copy).map_err(failed)? {
+    if is_archive(&copy).map_err(failed)? {
         return open_archive(path, copy, wanted, true);
     }
     let opened = read_copy(path, copy)?;
@@ -94,9 +96,8 @@ fn check_size(path: &Path, archive: &mut ZipArchive<BufReader<File>>) -> Result<
     let failed = |source| unreadable(path, source);
     let mut left = WORKBOOK_BYTES_MAX;
     for place in 0..archive.len() {
-        let part = archive
-            .by_index(place)
-            .map_err(|error| failed(error.into()))?;
+        let part = archive.by_index(place);
+        let part = part.map_err(|error| failed(error.into()))?;
         let size = io::copy(&mut part.take(left + 1), &mut io::sink()).map_err(failed)?;
         left = left.checked_sub(size).ok_or_else(|| {
             let what = format!(

@@ -288,10 +288,7 @@ pub(crate) fn holds_several_ids(text: &str) -> bool {
 
 /// Whether an id may stand anywhere in `text`, damaged or not.
 pub(super) fn holds_an_id(text: &str) -> bool {
-    let is_digit = |byte: &u8| byte.is_ascii_digit();
-    let mut runs = text
-        .as_bytes()
-        .chunk_by(|one, next| is_digit(one) && is_digit(next));
+    let mut runs = text.split(|c: char| !c.is_ascii_digit());
     runs.any(|run| run.len() >= DIGITS_MIN) || is_hexadecimal(trim_cell(text))
 }
 

@@ -14,6 +14,7 @@ use super::csv::COLUMNS_MAX;
 use super::error::{InputError, listed};
 use super::format::Format;
 use super::ids::holds_an_id;
+use super::lines::ROW_BYTES_MAX;
 use super::row::{closest, did_you_mean, trim_cell};
 
 /// The most that a workbook may unfold to, and a sheet of it hold as text, in bytes.
@@ -24,6 +25,9 @@ const ROUNDED_FROM: f64 = 1e15;
 
 /// From here on a float stands for several integers: 2^53.
 const EXACT_BELOW: f64 = 9_007_199_254_740_992.0;
+
+/// The most rows of a sheet, as Excel has them.
+const ROWS_MAX: u32 = 1 << 20;
 
 /// The most cells that lie between the corners of an `OpenDocument` table: all of them take memory.
 const CELLS_MAX: u64 = 10_000_000;
@@ -70,37 +74,52 @@ pub(super) fn copy_sheet(
     Ok((copy, sheet, others))
 }
 
-/// Refuses an `OpenDocument` file, whose `content` is read, if one of its tables spans too many cells: a cell or
-/// a row that is repeated is written once.
+/// Refuses an `OpenDocument` file, whose `content` is read, if one of its tables spans too many cells, or takes
+/// too much memory: a cell or a row that is repeated is written once. Or if a cell is hidden below a merged one.
 pub(super) fn check_span(content: impl BufRead) -> io::Result<()> {
-    let (mut row, mut column, mut width) = (0_u64, 0_u64, 0);
+    let (mut row, mut rows, mut column, mut width) = (0_u64, 1, 0_u64, 0);
+    let (mut copies, mut left) = (0, WORKBOOK_BYTES_MAX);
     // Bounded by what a workbook may unfold to. What stands between two tags can only make it more.
     for tag in content.split(b'<') {
         let tag = tag?;
         let tag = String::from_utf8_lossy(&tag);
-        let times = |attribute| {
-            let value = tag.split_once(attribute).map_or("", |(_, value)| value);
+        let number = |value: &str| {
             let value = value.trim_start_matches(|c: char| !c.is_ascii_digit());
             let end = value.find(|c: char| !c.is_ascii_digit());
             value[..end.unwrap_or(value.len())].parse().unwrap_or(1)
         };
+        let times = |attribute| tag.split(attribute).skip(1).map(number).max().unwrap_or(1);
+        let mut bytes = tag.len() as u64;
         let name = tag.split(|c: char| c.is_whitespace() || matches!(c, '/' | '>'));
         match name.take(1).collect::<String>().rsplit(':').next() {
             Some("table") => (row, width) = (0, 0),
             Some("table-row") => {
-                row = row.saturating_add(times("number-rows-repeated"));
+                rows = times("number-rows-repeated");
+                row = row.saturating_add(rows);
                 column = 0;
             }
-            Some("table-cell" | "covered-table-cell") => {
-                column = column.saturating_add(times("number-columns-repeated"));
+            Some(name @ ("table-cell" | "covered-table-cell")) => {
+                let columns = times("number-columns-repeated");
+                column = column.saturating_add(columns);
                 let is_empty = tag.trim_end().ends_with("/>") && !tag.contains("value");
                 width = if is_empty { width } else { column.max(width) };
+                copies = if is_empty {
+                    0
+                } else {
+                    columns.saturating_mul(rows)
+                };
                 if !is_empty && row.saturating_mul(width) > CELLS_MAX {
                     return Err(io::Error::other("a table of it spans too many cells"));
                 }
+                if !is_empty && name.starts_with('c') {
+                    return Err(io::Error::other("a merged cell of it hides another"));
+                }
             }
+            Some("s") => bytes = times("text:c"),
             _ => {}
         }
+        let rest = left.checked_sub(bytes.saturating_mul(copies));
+        left = rest.ok_or_else(|| io::Error::other("its cells hold too much text"))?;
     }
     Ok(())
 }
@@ -138,13 +157,10 @@ fn choose(
         with_ids.extend(holds_id.then_some(name));
     }
     // What is wrong with a sheet without ids is said when it is read.
-    match with_ids.first().copied().or(seen.first()) {
-        Some(first) => Ok((first.clone(), with_ids.len().saturating_sub(1))),
-        None => Err(InputError::about(
-            path,
-            "has no sheet that can be seen; name one with `--sheet`",
-        )),
-    }
+    let first = with_ids.first().copied().or(seen.first());
+    let found = first.map(|first| (first.clone(), with_ids.len().saturating_sub(1)));
+    let none = "has no sheet that can be seen; name one with `--sheet`";
+    found.ok_or_else(|| InputError::about(path, none))
 }
 
 /// Shows `take` each row of a sheet that holds anything, with its number from 0, until it returns `false`.
@@ -154,22 +170,11 @@ fn each_row(
     mut take: impl FnMut(u32, &[String]) -> io::Result<bool>,
 ) -> io::Result<()> {
     let Sheets::Xlsx(book) = book else {
-        let range = book.worksheet_range(sheet).map_err(io::Error::other)?;
-        let (above, before) = range.start().unwrap_or_default();
-        for (row, number) in range.rows().zip(above..) {
-            let mut cells = vec![String::new(); before as usize];
-            cells.extend(row.iter().map(text_of));
-            // Bounded: each turn takes a cell away.
-            while cells.pop_if(|cell| cell.is_empty()).is_some() {}
-            if !cells.is_empty() && !take(number, &cells)? {
-                break;
-            }
-        }
-        return Ok(());
+        return each_row_held(book, sheet, take);
     };
     let reader = book.worksheet_cells_reader(sheet);
     let mut reader = reader.map_err(io::Error::other)?;
-    let (mut row, mut at, mut last) = (Vec::new(), 0, None);
+    let (mut row, mut size, mut at, mut last) = (Vec::new(), 0, 0, None);
     // Bounded by what a workbook may unfold to.
     loop {
         let cell = reader.next_cell_with_formula_metadata();
@@ -178,8 +183,11 @@ fn each_row(
         };
         let place = cell.pos;
         // A row that stands twice would hide another.
-        if last.is_some_and(|last| place <= last) || place.1 as usize >= COLUMNS_MAX {
-            return Err(io::Error::other("the cells are not in their order"));
+        let is_far = place.0 >= ROWS_MAX || place.1 as usize >= COLUMNS_MAX;
+        if is_far || last.is_some_and(|last| place <= last) {
+            return Err(io::Error::other(
+                "the cells are too far off, or not in their order",
+            ));
         }
         last = Some(place);
         if place.0 != at {
@@ -195,6 +203,10 @@ fn each_row(
             value => text_of(&value.into()),
         };
         if !text.is_empty() {
+            size = text.len() + if row.is_empty() { 0 } else { size };
+            if size > ROW_BYTES_MAX {
+                return Err(io::Error::other("a row of it holds too much text"));
+            }
             row.resize(place.1 as usize, String::new());
             row.push(text);
         }
@@ -205,11 +217,44 @@ fn each_row(
     Ok(())
 }
 
+/// The same for a workbook all of which is held in memory.
+fn each_row_held(
+    book: &mut Book,
+    sheet: &str,
+    mut take: impl FnMut(u32, &[String]) -> io::Result<bool>,
+) -> io::Result<()> {
+    let range = book.worksheet_range(sheet).map_err(io::Error::other)?;
+    let formulas = book.worksheet_formula(sheet).map_err(io::Error::other)?;
+    let (above, before) = formulas.start().unwrap_or_default();
+    let value = |at| range.get_value(at).filter(|it| **it != Data::Empty);
+    let is_missing = |(formula, at): (&String, _)| !formula.is_empty() && value(at).is_none();
+    for (row, number) in formulas.rows().zip(above..) {
+        let places = (before..).map(|column| (number, column));
+        // A program wrote it that computes nothing: nobody knows whom it holds.
+        if row.iter().zip(places).any(is_missing) {
+            return Err(io::Error::other("a formula of it has no value yet"));
+        }
+    }
+    let (above, before) = range.start().unwrap_or_default();
+    for (row, number) in range.rows().zip(above..) {
+        let mut cells = vec![String::new(); before as usize];
+        cells.extend(row.iter().map(text_of));
+        // Bounded: each turn takes a cell away.
+        while cells.pop_if(|cell| cell.is_empty()).is_some() {}
+        if !cells.is_empty() && !take(number, &cells)? {
+            break;
+        }
+    }
+    Ok(())
+}
+
 /// The text of a cell, on one line; empty if it is blank.
 fn text_of(cell: &Data) -> String {
     let text = match cell {
         Data::Float(number) if is_rounded(*number) => format!("{number:E}"),
-        Data::DateTime(at) if at.is_datetime() => {
+        // A number that is shown as hours.
+        Data::DateTime(at) if !at.is_datetime() => return text_of(&Data::Float(at.as_f64())),
+        Data::DateTime(at) => {
             let (year, month, day, hour, minute, second, _) = at.to_ymd_hms_milli();
             format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
         }

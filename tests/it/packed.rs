@@ -13,13 +13,14 @@ use zip::{ZipArchive, ZipWriter};
 use crate::input::compress;
 use crate::kinds::{USERS, means, page, users, world};
 use crate::lists::{plan, touched};
-use crate::support::usual::run;
+use crate::support::usual::{plan_of, run};
 use crate::support::{PEAK_KIB_MAX, World};
 
 /// The kinds of workbooks that are read.
 type Workbook = fn(&[(&str, &[Row])]) -> Vec<u8>;
 
-/// A row's number, and its cells: texts, numbers behind a `#`, none where nothing stands.
+/// A row's number, and its cells: texts, numbers behind a `#`, or behind a `~` where they are shown as hours,
+/// none where nothing stands.
 type Row<'a> = (usize, &'a [&'a str]);
 
 /// The ids as cells of a spreadsheet may have them, below a row that is empty and beside a name.
@@ -68,13 +69,16 @@ fn xlsx(sheets: &[(&str, &[Row])]) -> Vec<u8> {
             write!(data, "<row r=\"{row}\">").unwrap();
             for (cell, column) in cells.iter().zip('A'..) {
                 let at = format!("r=\"{column}{row}\"");
-                match (*cell, cell.strip_prefix('#')) {
-                    ("", _) => {}
-                    (_, Some("")) => write!(data, "<c {at}><f>1+1</f></c>").unwrap(),
-                    (_, Some(number)) => {
+                match (*cell, cell.strip_prefix('#'), cell.strip_prefix('~')) {
+                    ("", ..) => {}
+                    (_, Some(""), _) => write!(data, "<c {at}><f>1+1</f></c>").unwrap(),
+                    (_, Some(number), _) => {
                         write!(data, "<c {at}><f>1+1</f><v>{number}</v></c>").unwrap();
                     }
-                    (text, None) => write!(
+                    (.., Some(hours)) => {
+                        write!(data, "<c {at} s=\"1\"><v>{hours}</v></c>").unwrap();
+                    }
+                    (text, ..) => write!(
                         data,
                         "<c {at} t=\"inlineStr\"><is><t>{}</t></is></c>",
                         escaped(text)
@@ -91,6 +95,9 @@ fn xlsx(sheets: &[(&str, &[Row])]) -> Vec<u8> {
     let links = format!(
         "<Relationships xmlns=\"http://schemas.openxmlformats.org/package/2006/relationships\">{links}</Relationships>"
     );
+    let styles =
+        format!("<styleSheet {MAIN}><cellXfs><xf/><xf numFmtId=\"46\"/></cellXfs></styleSheet>");
+    parts.push(("xl/styles.xml".to_owned(), styles));
     parts.push(("xl/workbook.xml".to_owned(), book));
     parts.push(("xl/_rels/workbook.xml.rels".to_owned(), links));
     let first = format!(
@@ -119,7 +126,7 @@ fn ods(sheets: &[(&str, &[Row])]) -> Vec<u8> {
                 match (*cell, cell.strip_prefix('#')) {
                     ("", _) => tables.push_str("<table:table-cell/>"),
                     (_, Some(number)) => write!(tables, "<table:table-cell office:value-type=\"float\" office:value=\"{number}\"><text:p>3,6E+11</text:p></table:table-cell>").unwrap(),
-                    (text, None) => write!(tables, "<table:table-cell office:value-type=\"string\"><text:p>{}</text:p></table:table-cell>", escaped(text)).unwrap(),
+                    (text, None) => tables.push_str(&ods_text(&escaped(text))),
                 }
             }
             tables.push_str("</table:table-row>");
@@ -128,6 +135,26 @@ fn ods(sheets: &[(&str, &[Row])]) -> Vec<u8> {
         tables.push_str("<table:table-row table:number-rows-repeated=\"1040000\"><table:table-cell table:number-columns-repeated=\"16384\"/></table:table-row></table:table>");
     }
     ods_of(&tables)
+}
+
+/// A cell of `OpenDocument` with this text.
+fn ods_text(text: &str) -> String {
+    format!(
+        "<table:table-cell office:value-type=\"string\"><text:p>{text}</text:p></table:table-cell>"
+    )
+}
+
+/// A table of `OpenDocument` with these rows below its header.
+fn table(rows: &[&str]) -> String {
+    let header = ods_text("id");
+    let rows = [&[&*header], rows].concat();
+    let rows = rows
+        .into_iter()
+        .map(|cells| format!("<table:table-row>{cells}</table:table-row>"));
+    format!(
+        "<table:table table:name=\"U\">{}</table:table>",
+        rows.collect::<String>()
+    )
 }
 
 /// An `OpenDocument` spreadsheet of these tables.
@@ -212,33 +239,10 @@ fn of_several_sheets_with_ids_the_first_is_read_and_the_plan_says_so(
         &["--sheet", "Gone all"],
         "did you mean `Gone, all`?",
     );
-    world
-        .call(&[
-            "plan",
-            "users.xlsx",
-            "--account",
-            "acme",
-            "--action",
-            "delete",
-            "--sheet",
-            "Gone, all",
-        ])
-        .code(0)
-        .says("--sheet 'Gone, all'");
+    let other = [&plan_of("users.xlsx")[..], &["--sheet", "Gone, all"]].concat();
+    world.call(&other).code(0).says("--sheet 'Gone, all'");
     // A saved plan says itself which sheet it was, and needs the file no more.
-    let save = [
-        "plan",
-        "users.xlsx",
-        "--account",
-        "acme",
-        "--action",
-        "delete",
-        "--sheet",
-        "Gone, all",
-        "-o",
-        "saved",
-    ];
-    world.call(&save).code(0);
+    world.call(&[&other[..], &["-o", "saved"]].concat()).code(0);
     world
         .call(&["run", "saved", "--sheet", "Keep", "--yes"])
         .code(2)
@@ -270,7 +274,7 @@ fn a_hidden_sheet_is_read_only_by_its_name() {
 #[test]
 fn a_number_that_lost_digits_is_invalid_in_its_cell() {
     let world = world();
-    let rows: [Row; 7] = [
+    let rows: [Row; 9] = [
         (1, &["name", "id"]),
         (2, &["a", "#5725767000000411001"]),
         (3, &["b", "#361808353001.5"]),
@@ -278,6 +282,8 @@ fn a_number_that_lost_digits_is_invalid_in_its_cell() {
         (5, &["d", "#1234567890123450"]),
         (6, &["e", "#1E+400"]),
         (7, &["f", "#3618083530010001"]),
+        (8, &["g", "~1234567890123450"]),
+        (9, &["h", "~361808353001"]),
     ];
     world.write("users.xlsx", xlsx(&[("Sheet1", &rows)]));
     let planned = plan(&world, "users.xlsx", &[]);
@@ -288,25 +294,17 @@ fn a_number_that_lost_digits_is_invalid_in_its_cell() {
         .map(|it| (it["line"].clone(), it["code"].clone()))
         .collect();
     assert_eq!(
-        planned["to_delete"], 1,
-        "sixteen digits that Excel cannot have rounded: {planned}"
+        planned["to_delete"], 2,
+        "sixteen digits that Excel cannot have rounded, and twelve: {planned}"
     );
     assert_eq!(
         codes[0],
         (2.into(), "scientific_notation".into()),
         "{planned}"
     );
-    assert_eq!(planned["invalid"], 5);
-    let done = world.call(&[
-        "plan",
-        "users.xlsx",
-        "--account",
-        "acme",
-        "--action",
-        "delete",
-        "-v",
-    ]);
-    done.says("users.xlsx, sheet `Sheet1`, cell B2")
+    assert_eq!(planned["invalid"], 6);
+    let told = world.call(&[&plan_of("users.xlsx")[..], &["-v"]].concat());
+    told.says("users.xlsx, sheet `Sheet1`, cell B2")
         .says("scientific notation");
 }
 
@@ -328,6 +326,37 @@ fn a_formula_without_a_value_is_no_empty_row() {
             .contains("formula"),
         "{planned}"
     );
+    let cells = "<table:table-cell table:formula=\"of:=[.B1]\" office:value-type=\"float\"/>";
+    world.write(
+        "users.ods",
+        ods_of(&table(&[cells, &ods_text("361808353001")])),
+    );
+    refused(&world, "users.ods", &[], "a formula of it has no value yet");
+    // One that computed nothing to show is an empty row.
+    let cells = "<table:table-cell table:formula=\"of:=[.B1]\" office:value-type=\"string\" office:string-value=\"\"/>";
+    world.write(
+        "none.ods",
+        ods_of(&table(&[cells, &ods_text("361808353001")])),
+    );
+    assert_eq!(plan(&world, "none.ods", &[])["to_delete"], 1);
+}
+
+/// What a cell had in it when it was merged with the one above, people do not see any more.
+#[test]
+fn a_cell_below_a_merged_one_sends_nobody() {
+    let world = world();
+    let merged = ods_text("361808353001").replacen(' ', " table:number-rows-spanned=\"2\" ", 1);
+    let hidden = ods_text("361808353012").replace("table-cell", "covered-table-cell");
+    world.write("hidden.ods", ods_of(&table(&[&merged, &hidden])));
+    refused(
+        &world,
+        "hidden.ods",
+        &[],
+        "a merged cell of it hides another",
+    );
+    let covered = "<table:covered-table-cell table:style-name=\"a\"/>";
+    world.write("users.ods", ods_of(&table(&[&merged, covered])));
+    means(&world, "users.ods", &[], 1);
 }
 
 #[test]
@@ -373,6 +402,12 @@ fn a_workbook_that_is_not_whole_sends_nobody() {
     let again: [Row; 3] = [(1, &["id"]), (2, &["361808353001"]), (2, &["361808353012"])];
     world.write("again.xlsx", xlsx(&[("Users", &again)]));
     refused(&world, "again.xlsx", &[], "not in their order");
+    let far: [Row; 1] = [(4_294_967_290, &["361808353001"])];
+    world.write("far.xlsx", xlsx(&[("Users", &far)]));
+    refused(&world, "far.xlsx", &[], "too far off");
+    let long = "x".repeat(300_000);
+    world.write("long.xlsx", xlsx(&[("Users", &[(1, &[&*long; 4])])]));
+    refused(&world, "long.xlsx", &[], "a row of it holds too much text");
     let book = xlsx(&[("Users", &ROWS)]);
     world.write("cut.xlsx", &book[..book.len() / 2]);
     refused(&world, "cut.xlsx", &[], "could not unpack `cut.xlsx`");
@@ -415,20 +450,21 @@ fn a_table_that_spans_too_many_cells_is_refused_before_it_is_read() {
         cells(1)
     );
     let same = "<table:table-row table:number-rows-repeated=\"9000\"><table:table-cell office:value-type=\"float\" office:value=\"1\" table:number-columns-repeated=\"9000\"/></table:table-row>";
-    for rows in [&far, same] {
+    let repeated = "table:table-cell table:number-columns-repeated=\"16000\"";
+    let text = ods_text(&"x".repeat(100_000)).replacen("table:table-cell", repeated, 1);
+    let text = format!("<table:table-row>{text}</table:table-row>");
+    let blanks = ods_text("<text:s text:c=\"2000000000\"/>");
+    let blanks = format!("<table:table-row>{blanks}</table:table-row>");
+    for (rows, says) in [
+        (&*far, "spans too many cells"),
+        (same, "spans too many cells"),
+        (&text, "hold too much text"),
+        (&blanks, "hold too much text"),
+    ] {
         let table = format!("<table:table table:name=\"U\">{rows}</table:table>");
-        let text = ods_of(&table);
-        world.write("users.ods", text);
-        let args = [
-            "plan",
-            "users.ods",
-            "--account",
-            "acme",
-            "--action",
-            "delete",
-        ];
-        let (done, peak) = world.measured(&args);
-        done.code(2).says("spans too many cells");
+        world.write("users.ods", ods_of(&table));
+        let (done, peak) = world.measured(&plan_of("users.ods"));
+        done.code(2).says(says);
         assert!(peak < PEAK_KIB_MAX, "{peak} KiB");
     }
 }
@@ -478,8 +514,11 @@ fn an_archive_that_may_mean_several_files_is_refused() {
     world.write("none.zip", zip::<&str>(&[]));
     refused(&world, "none.zip", &[], "of 0 files");
     let inner = zip(&[("a.csv", text)]);
-    world.write("twice.zip", zip(&[("a.zip", zip(&[("b.zip", &inner)]))]));
+    world.write("twice.zip", zip(&[("a.zip", &inner)]));
     refused(&world, "twice.zip", &[], "compressed more than once");
+    // One behind the other: a reader goes by what the last one says at its end.
+    world.write("both.zip", [&*inner, &zip(&[("b.csv", text)])].concat());
+    refused(&world, "both.zip", &[], "another archive stands before it");
     world.write(
         "users.tsv.gz",
         compress(inner.clone(), Some(Compression::Gzip)),
@@ -493,7 +532,7 @@ fn an_archive_that_may_mean_several_files_is_refused() {
         }
     }
     world.write("twins.zip", twins);
-    refused(&world, "twins.zip", &[], "one of them twice");
+    refused(&world, "twins.zip", &[], "two of its files have one name");
     // A digit that changed on the way shows in the check sum.
     let digest = inner.windows(4).position(|it| it == b"PK\x01\x02").unwrap() + 16;
     let mut damaged = inner.clone();
@@ -533,6 +572,32 @@ fn a_compressed_file_is_read_by_its_bytes(
     }
     world.write(name, whole);
     means(&world, name, &[], 3);
+}
+
+#[rstest]
+fn no_member_of_a_compressed_file_is_lost(
+    #[values(
+        Compression::Gzip,
+        Compression::Zstd,
+        Compression::Bzip2,
+        Compression::Xz
+    )]
+    how: Compression,
+) {
+    let world = world();
+    let parts = ["id\n361808353001\n", "361808353012\n361808353023\n"];
+    let [one, two] = parts.map(|text| compress(text.into(), Some(how)));
+    for behind in [b"361808353012\n", &two[..two.len() - 5], &two[..1]] {
+        world.write("users.csv", [&one, behind].concat());
+        refused(
+            &world,
+            "users.csv",
+            &[],
+            "could not decompress `users.csv` as",
+        );
+    }
+    world.write("users.csv", [one, two].concat());
+    means(&world, "users.csv", &[], 3);
 }
 
 #[test]

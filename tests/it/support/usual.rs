@@ -23,6 +23,11 @@ pub(crate) const fn run<'a>(input: &'a str, account: &'a str, action: &'a str) -
     ["run", input, "--account", account, "--action", action, yes]
 }
 
+/// The plan of a run that deletes Zendesk users.
+pub(crate) const fn plan_of(input: &str) -> [&str; 6] {
+    ["plan", input, "--account", "acme", "--action", "delete"]
+}
+
 /// The id of an account's `n`th user.
 pub(crate) fn id(account: &str, n: u64) -> String {
     match account {
