@@ -119,10 +119,11 @@ impl Planning {
         }
         let copy = (input == Path::new(DASH)).then(|| input::spool(std::io::stdin().lock()));
         let copy = copy.transpose()?;
+        let called = copy.as_ref().map_or(input, |_| Path::new(STANDARD_INPUT));
         Ok(Self {
+            called: called.display().to_string(),
             path: copy.as_deref().unwrap_or(input).to_owned(),
             copy,
-            called: STANDARD_INPUT.to_owned(),
             read,
             rows_max: rows.max_rows,
             setup,
@@ -262,6 +263,8 @@ impl Planning {
             read.columns.id = Some(column.clone());
             if all.iter().all(|columns| columns.contains(column))
                 && let Ok(source) = open(&self.path, &read)
+                // Of two columns with that name, nobody said which.
+                && !source.names_twice(column)
             {
                 self.read = read;
                 return Ok(source);
@@ -313,7 +316,9 @@ impl Planning {
     pub(super) fn keyed(&self, by: FindBy) -> Result<InputTable, CliError> {
         let read = InputTable::keyed(&self.path, &self.read, by);
         let table = read.and_then(|read| InputTable::open(&self.path, &read));
-        table.map_err(|error| CliError::from(error).calling(&self.path, &self.called))
+        // No line is shown: it may name a person.
+        let refused = |error| CliError::from(error).at(None);
+        table.map_err(|error| refused(error).calling(&self.path, &self.called))
     }
 
     /// What the ledger keeps of the input.

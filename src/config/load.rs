@@ -300,6 +300,11 @@ fn read_provider(path: &Path) -> Result<ProviderFile, String> {
     let shown = path.display();
     let cannot = |error: io::Error| format!("the provider file `{shown}` cannot be read: {error}");
     let (bytes, _) = read_file(path, FILE_BYTES_MAX).map_err(cannot)?;
+    if bytes.len() > FILE_BYTES_MAX {
+        return Err(format!(
+            "the provider file `{shown}` is longer than {FILE_BYTES_MAX} bytes"
+        ));
+    }
     let text = io::read_to_string(bytes.as_slice()).map_err(cannot)?;
     ProviderFile::parse(&text).map_err(|FileProblem { line, why }| {
         format!("the provider file `{shown}`, line {line}, cannot be used: {why}")

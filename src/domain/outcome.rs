@@ -144,11 +144,8 @@ impl Counts {
 
     /// All rows counted, pending ones too.
     pub fn total(&self) -> u64 {
-        Outcome::ALL
-            .into_iter()
-            .map(|outcome| self.of(outcome))
-            .sum::<u64>()
-            + self.pending
+        let each = Outcome::ALL.into_iter();
+        each.map(|outcome| self.of(outcome)).sum::<u64>() + self.pending
     }
 
     /// Rows that count as `counted`; pending rows count as nothing.
@@ -159,10 +156,7 @@ impl Counts {
 
     /// Rows that ended as `outcome` and count as `counted`.
     pub fn of_counted(&self, outcome: Outcome, counted: Counted) -> u64 {
-        let listed = match outcome {
-            Outcome::Protected => self.on_protect_list,
-            _ => 0,
-        };
+        let listed = u64::from(outcome == Outcome::Protected) * self.on_protect_list;
         match counted {
             _ if outcome.counted() == counted => self.of(outcome) - listed,
             Counted::Skipped => listed,

@@ -74,13 +74,13 @@ impl InputError {
         }
     }
 
-    /// The same error, with what is underlined in the file.
     /// Whether nothing in the file is known to hold a field.
     pub fn lacks_field(&self) -> bool {
         let marked = self.underlined.as_ref().map(|it| &it.0);
         matches!(marked, Some(Underlined::Names(_)))
     }
 
+    /// The same error, with what is underlined in the file.
     pub(super) fn marking(self, what: Underlined, label: impl Into<String>) -> Self {
         Self {
             underlined: Some(Box::new((what, label.into()))),
@@ -93,15 +93,8 @@ impl InputError {
         let what = format!(
             "holds no user ids of account `{account}`: its column `{column}` names external ids, which {provider} does not delete by; export the users' own ids, or name the column that holds them with `--id-column`"
         );
-        Self::about(path, &what).marking(
-            Underlined::Names(vec![column]),
-            "these are another system's ids",
-        )
-    }
-
-    /// Whether a part of the file is to be shown beside it.
-    pub(super) fn shows_file(&self) -> bool {
-        self.underlined.is_some()
+        let mark = Underlined::Names(vec![column]);
+        Self::about(path, &what).marking(mark, "these are another system's ids")
     }
 
     /// The columns of which any may hold the ids, if that is what is wrong.

@@ -287,7 +287,7 @@ pub(super) fn clash(path: &Path, names: &[&str], field: Field, several: &[usize]
             let message = format!(
                 "columns {one} (`{first}`) and {other} (`{second}`) of `{shown}` both match the {field}; {mend}"
             );
-            let mark = Underlined::Names(vec![(*second).to_owned()]);
+            let mark = Underlined::Rivals(vec![(*second).to_owned()]);
             let label = format!("it may be this one or column {one}");
             InputError::new(path, message).marking(mark, label)
         }
@@ -330,13 +330,12 @@ pub(super) fn no_id_column(path: &Path, columns: &[String]) -> InputError {
     );
     let mut known = known_names(Field::Id).iter();
     let near = known.find_map(|known| closest(known, columns.iter().map(String::as_str)));
-    let error = InputError::new(path, message);
-    if let Some(near) = near {
-        let label = "if this holds them, name it with `--id-column`";
-        return error.marking(Underlined::Names(vec![near.to_owned()]), label);
-    }
-    let label = "none of these is known to hold user ids";
-    error.marking(Underlined::Names(columns.to_vec()), label)
+    let if_this = "if this holds them, name it with `--id-column`";
+    let (mark, label) = match near {
+        Some(near) => (vec![near.to_owned()], if_this),
+        None => (columns.to_vec(), "none of these is known to hold user ids"),
+    };
+    InputError::new(path, message).marking(Underlined::Names(mark), label)
 }
 
 /// The error of a column that an option names and no one has.
@@ -351,11 +350,9 @@ pub(super) fn no_such_column(
     let what =
         format!("has no column `{wanted}`, which `{option}` names{meant} (columns seen: {names})");
     let error = InputError::about(path, &what);
-    match near {
-        Some(near) => error.marking(
-            Underlined::Names(vec![near.to_owned()]),
-            "this one is nearest",
-        ),
-        None => error.marking(Underlined::Names(seen.to_vec()), "these are the columns"),
-    }
+    let (mark, label) = match near {
+        Some(near) => (vec![near.to_owned()], "this one is nearest"),
+        None => (seen.to_vec(), "these are the columns"),
+    };
+    error.marking(Underlined::Names(mark), label)
 }

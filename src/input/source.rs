@@ -136,20 +136,14 @@ impl InputSource {
     /// There is no such file, it is none that can be read twice, it is empty or no text, or no
     /// column of it holds ids. See [`InputError`].
     pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, InputError> {
-        Self::read(
-            path,
-            options,
-            open_text(path, options.sheet.as_deref(), false)?,
-        )
+        let opened = open_text(path, options.sheet.as_deref(), false)?;
+        Self::read(path, options, opened)
     }
 
     /// Opens it likewise, and takes its digest while it is read.
     pub fn open_digested(path: &Path, options: &ReadOptions) -> Result<Self, InputError> {
-        Self::read(
-            path,
-            options,
-            open_text(path, options.sheet.as_deref(), true)?,
-        )
+        let opened = open_text(path, options.sheet.as_deref(), true)?;
+        Self::read(path, options, opened)
     }
 
     /// The digest of all bytes of the file, those that no row needed too. It was taken while the file
@@ -251,6 +245,12 @@ impl InputSource {
             ),
         };
         format!("{}{sheet}{others}", self.path.display())
+    }
+
+    /// Whether a table has more than one column of that name, however they are spelt.
+    pub fn names_twice(&self, name: &str) -> bool {
+        let names = self.resolved.columns.iter();
+        names.filter(|it| same_name(it, name)).count() > 1
     }
 
     /// How it is read.

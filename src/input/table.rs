@@ -107,15 +107,13 @@ impl InputTable {
                 is_told || (by == FindBy::Email && begins_with_address(&mut source))
             })
         };
-        // No line is shown: it may name a person.
         let refused = || match InputSource::open(path, options) {
-            Err(error) if !error.shows_file() => error,
+            Err(error) if !error.lacks_field() => error,
             _ => {
-                let file = path.display();
-                let message = format!(
-                    "no column of `{file}` is known to hold what `--by {by}` means; name one with `--id-column`"
+                let what = format!(
+                    "has no column that is known to hold what `--by {by}` means; name one with `--id-column`"
                 );
-                InputError::new(path, message)
+                InputError::about(path, &what)
             }
         };
         ways.into_iter().find(is_one).ok_or_else(refused)

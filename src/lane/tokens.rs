@@ -93,13 +93,13 @@ impl Tokens {
     /// No token yet, unless an earlier process `kept` one.
     pub(super) fn new(provider: Arc<dyn Provider>, kept: Option<KeptToken>, now: Time) -> Self {
         let authorize = provider.authorize();
-        let current = match &authorize {
+        let (current, first) = match &authorize {
             Authorize::Fixed(access) => {
                 let access = Arc::new(access.clone());
                 let generation = 0;
-                Some((Granted { access, generation }, None))
+                (Some((Granted { access, generation }, None)), None)
             }
-            Authorize::Token { .. } => None,
+            Authorize::Token { first, .. } => (None, first.clone()),
         };
         let mut tokens = Self {
             provider,
@@ -114,10 +114,6 @@ impl Tokens {
             stillborn: 0,
             in_vain: 0,
             is_fetching: false,
-        };
-        let first = match &tokens.authorize {
-            Authorize::Token { first, .. } => first.clone(),
-            Authorize::Fixed(_) => None,
         };
         let first = first.map(|token| KeptToken {
             token,

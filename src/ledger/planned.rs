@@ -76,10 +76,8 @@ impl LedgerState {
         for (account, action, rows) in self.planned_rows() {
             let rows = rows & wanted;
             if !rows.is_empty() {
-                queues
-                    .entry(account.clone())
-                    .or_default()
-                    .insert(action, rows);
+                let own = queues.entry(account.clone()).or_default();
+                own.insert(action, rows);
             }
         }
         queues

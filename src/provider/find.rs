@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::body::{Object, id_text};
 use super::{Verdict, check_id, verdict};
-use crate::domain::{ProviderKind, UserId};
+use crate::domain::{FindBy, ProviderKind, UserId};
 
 /// The longest e-mail address, in bytes (RFC 5321 with its brackets).
 const ADDRESS_BYTES_MAX: usize = 254;
@@ -29,17 +29,23 @@ pub(super) fn is_address(text: &str) -> bool {
         })
 }
 
-/// For each of `keys`, those of `users` whose own keys have the same form. `own`: the keys of a user.
+/// For each of `keys`, those of `users` who have the same. `own`: the keys of a user.
 ///
 /// # Errors
 ///
 /// One of the users has no id.
 pub(super) fn by_key<'u>(
-    (keys, form): (&[String], fn(&str) -> String),
+    by: FindBy,
+    keys: &[String],
     users: &'u [Value],
     kind: ProviderKind,
     own: impl Fn(&'u Object) -> Vec<&'u str>,
 ) -> Result<Vec<Vec<UserId>>, Verdict> {
+    let form = match (kind, by) {
+        (ProviderKind::Sunco, FindBy::ExternalId) => str::to_owned,
+        // The case of no other letter is one everywhere.
+        _ => str::to_ascii_lowercase,
+    };
     let mut places: HashMap<String, Vec<usize>> = HashMap::new();
     for (place, key) in keys.iter().enumerate() {
         places.entry(form(key)).or_default().push(place);

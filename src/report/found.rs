@@ -35,17 +35,17 @@ pub struct FoundFile {
 impl FoundFile {
     /// The file at `path` for an input of these columns, as an earlier call left it. Nothing is written yet.
     pub fn open(path: &Path, columns: &[String]) -> io::Result<Self> {
-        let earlier = match File::open(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            file => Some(BufReader::new(file?)),
-        };
+        // Asked before opening: to open a pipe that nobody writes to would wait for ever.
+        let is_file = path.try_exists()?.then(|| path.is_file());
+        let earlier = (is_file == Some(true)).then(|| File::open(path));
+        let earlier = earlier.transpose()?.map(BufReader::new);
         let own = line(columns)?;
         let mut found = Self {
             path: path.to_owned(),
             header: [ADDED.as_bytes(), &own].concat(),
             earlier,
             whole: 0,
-            is_other: false,
+            is_other: is_file == Some(false),
             file: None,
             rows: [0; 3],
         };
@@ -56,10 +56,7 @@ impl FoundFile {
     /// Whether an earlier call wrote the row of these cells, which is the next.
     pub fn holds(&mut self, cells: &[Vec<u8>]) -> io::Result<bool> {
         let kind = self.reads(&line(cells)?, &FOUND)?;
-        if let Some(kind) = kind {
-            self.rows[kind] += 1;
-        }
-        Ok(kind.is_some())
+        Ok(kind.map(|kind| self.rows[kind] += 1).is_some())
     }
 
     /// Which of `fronts` ends the cells before `own`, if that is the next line. One that a crash cut does
@@ -79,7 +76,8 @@ impl FoundFile {
             self.whole += (front.len() + rest.len()) as u64;
         } else {
             let is_cut = rest.len() < own.len() && own.starts_with(&rest);
-            self.is_other = !is_cut || front.contains(&b'\n');
+            let is_begun = self.whole > 0 || self.header.starts_with(&front);
+            self.is_other = !is_cut || !is_begun || front.contains(&b'\n');
             self.earlier = None;
         }
         Ok(kind)
@@ -114,18 +112,14 @@ impl FoundFile {
         cells: &[Vec<u8>],
     ) -> io::Result<Counted> {
         let only = users.first().filter(|_| users.len() == 1);
-        let kind = if only.is_some() {
-            0
-        } else {
-            users.len().min(1) + 1
-        };
+        let kind = [1, 0, 2][users.len().min(2)];
         let id = only.map_or("", UserId::as_str);
         let front = format!("{id},{account}{}", FOUND[kind]);
-        let written = self.file.as_mut().map_or(Ok(()), |file| {
-            file.write_all(&[front.as_bytes(), &line(cells)?].concat())
-        });
+        let row = [front.as_bytes(), &line(cells)?].concat();
+        let file = self.file.as_mut();
+        file.map_or(Ok(()), |file| file.write_all(&row))?;
         self.rows[kind] += 1;
-        written.map(|()| [Counted::Good, Counted::Bad, Counted::Bad][kind])
+        Ok([Counted::Good, Counted::Bad, Counted::Bad][kind])
     }
 
     /// Makes sure that all rows survive a power cut.

@@ -447,6 +447,7 @@ fn what_cannot_be_looked_up_is_refused_before_anybody_is_asked_for() {
     );
     for text in [
         "mine\n",
+        "mine",
         "id,account,found,account (input),email\n1,acme,one,acme,b@shop.example\n",
         "id,account,found,account (input),email\n1,acme,maybe,acme,a@shop.example\n",
     ] {
@@ -457,6 +458,34 @@ fn what_cannot_be_looked_up_is_refused_before_anybody_is_asked_for() {
             .says("is not what `lookup` made of this input");
         assert_eq!(world.read("found.csv"), text);
     }
+    // Nobody writes to it, and nobody is waited for.
+    fs::remove_file(world.path("found.csv")).unwrap();
+    let mut pipe = std::process::Command::new("mkfifo");
+    assert!(
+        pipe.arg(world.path("found.csv"))
+            .status()
+            .unwrap()
+            .success()
+    );
+    world.call(&LOOKUP).code(2).says("exists already");
+    // What is wrong with a file is told without its lines.
+    world.write(
+        "people.json",
+        "[{\"email\":\"a@shop.example\"}\n{\"email\":\"b@shop.example\"}]",
+    );
+    let lookup = [
+        "lookup",
+        "people.json",
+        "--account",
+        "acme",
+        "-o",
+        "other.csv",
+    ];
+    let done = world
+        .call(&lookup)
+        .code(2)
+        .says("people.json is no whole JSON: a comma is missing");
+    assert!(!done.err.contains('@'), "{done:?}");
     assert!(world.sandbox().log(None).is_empty());
 }
 
@@ -464,8 +493,16 @@ fn what_cannot_be_looked_up_is_refused_before_anybody_is_asked_for() {
 fn an_answer_about_others_gives_nobody_an_id_and_a_refusal_stops() {
     let world = people(3);
     let refusal = json!({"error": "Forbidden", "description": "person.1@shop.example may not"});
-    let other = json!({"users": [{"id": 4711, "email": "eve@shop.example", "active": true}]});
-    for (status, answer, code, rows) in [(403, refusal, 3, 0), (200, other, 1, 3)] {
+    // The third has a sign that is no K: another person.
+    let other = json!({"users": [
+        {"id": 4711, "email": "eve@shop.example", "active": true},
+        {"id": 4712, "email": "\u{212a}ai@shop.example", "active": true},
+    ]});
+    world.write(
+        "people.csv",
+        world.read("people.csv") + "acme,x,kai@shop.example\n",
+    );
+    for (status, answer, code, rows) in [(403, refusal, 3, 0), (200, other, 1, 4)] {
         let server = world.block_on(zendesk_that(ResponseTemplate::new(500)));
         let answer = ResponseTemplate::new(status).set_body_json(answer);
         let search = Mock::given(path("/api/v2/users/search")).respond_with(answer);

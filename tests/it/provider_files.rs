@@ -549,6 +549,11 @@ fn providers_lists_all_prints_one_and_judges_a_file() {
         .call(&["providers", "./ours.toml"])
         .code(2)
         .says("line ");
+    // What stands behind the most that is read counts as well.
+    let long = format!("{printed}\n#{}\nname = 1\n", " ".repeat(1 << 20));
+    world.write("ours.toml", long);
+    let long = world.call(&["providers", "./ours.toml"]).code(2);
+    long.says("is longer than 1048576 bytes");
 }
 
 #[test]
@@ -649,11 +654,14 @@ fn a_column_that_the_file_names_holds_the_ids_of_its_accounts_alone() {
         .says("--id-column");
     // Two columns that may hold them are asked about, as ever.
     world.configure(&gorgias);
-    world.write("two.csv", "id,customer_id\n1,81234563\n");
-    world
-        .call(&run("two.csv", "gorgias", "delete"))
-        .code(2)
-        .says("--id-column");
+    for text in [
+        "id,customer_id\n1,81234563\n",
+        "customer_id,Customer ID\n81234562,81234563\n",
+    ] {
+        world.write("two.csv", text);
+        let two = world.call(&run("two.csv", "gorgias", "delete")).code(2);
+        two.says("--id-column");
+    }
     assert_eq!(world.deletions().len(), 2);
 }
 

@@ -65,10 +65,9 @@ pub(in crate::cli) async fn execute(args: &LookupArgs) -> Result<ExitCode, CliEr
     file.sync()?;
     run.writer.finish().await?;
     let (ended, [one, none, several]) = (ended?, file.rows);
-    let next = match named_config(&run.setup.options) {
-        config if ended == RunState::Finished => {
-            format!("userpurge plan {}", again(&args.output, config))
-        }
+    let plan = || again(&args.output, named_config(&run.setup.options));
+    let next = match ended {
+        RunState::Finished => format!("userpurge plan {}", plan()),
         _ => "the same command goes on behind these rows".to_owned(),
     };
     tell(&format!(
@@ -117,11 +116,10 @@ impl OpenRun<'_> {
             let (mut rows, mut keys) = (Vec::new(), BTreeMap::<_, BTreeSet<_>>::new());
             let mut is_full = false;
             while !is_full && let Some(row) = planner.sought(table, by)? {
-                let (keys, keys_max) =
-                    (keys.entry(row.0.clone()).or_default(), keys_max.get(&row.0));
+                let keys = keys.entry(row.0.clone()).or_default();
                 keys.insert(row.1.clone());
+                is_full = keys_max.get(&row.0) == Some(&keys.len()) || rows.len() + 1 == ROWS_MAX;
                 rows.push(row);
-                is_full = keys_max == Some(&keys.len()) || rows.len() == ROWS_MAX;
             }
             if rows.is_empty() {
                 return Ok(RunState::Finished);

@@ -97,17 +97,13 @@ impl ProviderFile {
     /// The account of this file with `secret` as each key's value.
     fn with_secret(&self, base_url: Url, secret: &str) -> FileSettings {
         let (plain, secrets) = self.keys();
-        let shown = plain
-            .into_iter()
-            .map(|key| (key.to_owned(), secret.to_owned()));
-        let secrets = secrets
-            .into_iter()
-            .map(|key| (key.to_owned(), secret.into()));
+        let shown = plain.iter().map(|key| (key.to_string(), secret.into()));
+        let hidden = secrets.iter().map(|key| (key.to_string(), secret.into()));
         FileSettings {
             file: self.clone().into(),
             base_url,
             plain: shown.collect(),
-            secrets: secrets.collect(),
+            secrets: hidden.collect(),
         }
     }
 

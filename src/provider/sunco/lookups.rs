@@ -56,7 +56,7 @@ pub(super) fn found(by: FindBy, keys: &[String], reply: &Reply) -> Result<Found,
         let is_known = looked_up(LookupFor::UnclearAnswer, &id, reply)? != UserState::Unknown;
         let user = answer.and_then(|it| it.get("user")).filter(|_| is_known);
         let users = user.map_or(&[][..], from_ref);
-        let found = find::by_key((keys, str::to_owned), users, ProviderKind::Sunco, |user| {
+        let found = find::by_key(by, keys, users, ProviderKind::Sunco, |user| {
             text(user, "externalId").into_iter().collect()
         });
         return Ok((found?, false));
@@ -68,20 +68,13 @@ pub(super) fn found(by: FindBy, keys: &[String], reply: &Reply) -> Result<Found,
     if child(answer, "meta").and_then(|meta| meta.get("hasMore")) == Some(&Value::Bool(true)) {
         return Err(verdict::part_of_answer());
     }
-    let found = find::by_key(
-        (keys, str::to_lowercase),
-        users,
-        ProviderKind::Sunco,
-        |user| {
-            let identities = user.get("identities").and_then(Value::as_array);
-            let identities = identities
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_object);
-            let emails = identities.filter(|it| text(it, "type") == Some("email"));
-            emails.filter_map(|it| text(it, "value")).collect()
-        },
-    );
+    let found = find::by_key(by, keys, users, ProviderKind::Sunco, |user| {
+        let identities = user.get("identities").and_then(Value::as_array);
+        let identities = identities.into_iter().flatten();
+        let identities = identities.filter_map(Value::as_object);
+        let emails = identities.filter(|it| text(it, "type") == Some("email"));
+        emails.filter_map(|it| text(it, "value")).collect()
+    });
     Ok((found?, false))
 }
 

@@ -158,19 +158,11 @@ pub(super) fn found(
     let Some((answer, users)) = users else {
         return Err(verdict::of_read(refusal(is_minting, reply, &body)));
     };
-    let name = match by {
-        FindBy::Email => "email",
-        FindBy::ExternalId => "external_id",
-    };
-    let found = find::by_key(
-        (keys, str::to_lowercase),
-        users,
-        ProviderKind::Zendesk,
-        |user| {
-            let stands = user.get("active") != Some(&Value::Bool(false));
-            text(user, name).filter(|_| stands).into_iter().collect()
-        },
-    );
+    let name = by.name().replace('-', "_");
+    let found = find::by_key(by, keys, users, ProviderKind::Zendesk, |user| {
+        let stands = user.get("active") != Some(&Value::Bool(false));
+        text(user, &name).filter(|_| stands).into_iter().collect()
+    });
     Ok((found?, is_part(answer)))
 }
 

@@ -21,7 +21,7 @@
 
 use serde_json::Value;
 
-use crate::domain::{ProviderKind, UserId, UserState};
+use crate::domain::{FindBy, ProviderKind, UserId, UserState};
 use crate::provider::body::{Body, Object, child, id_text, text};
 use crate::provider::{Found, Reply, RowEnd, Verdict, find, verdict};
 
@@ -116,15 +116,10 @@ pub(super) fn found(keys: &[String], reply: &Reply) -> Result<Found, Verdict> {
     }
     let body = Body::of(reply);
     let (users, has_more) = page(reply, &body)?;
-    let found = find::by_key(
-        (keys, str::to_lowercase),
-        users,
-        ProviderKind::Zoho,
-        |user| {
-            let stands = !text(user, "status").is_some_and(is_deleted);
-            text(user, "email").filter(|_| stands).into_iter().collect()
-        },
-    );
+    let found = find::by_key(FindBy::Email, keys, users, ProviderKind::Zoho, |user| {
+        let stands = !text(user, "status").is_some_and(is_deleted);
+        text(user, "email").filter(|_| stands).into_iter().collect()
+    });
     Ok((found?, has_more))
 }
 
