@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::usual::{LEDGER, RUN};
+use crate::support::usual::{LEDGER, RUN, plan_of};
 use crate::support::{World, ids};
 
 const USERS: u64 = 12;
@@ -50,18 +50,7 @@ fn a_rehearsal_makes_no_row_of_production_done() {
 fn a_plan_says_where_rows_were_done() {
     let (staging, world, rehearsal) = rehearsed();
     let tenant = staging.base().trim_start_matches("http://").to_owned();
-    let plan = [
-        &[
-            "plan",
-            "users.csv",
-            "--account",
-            "acme",
-            "--action",
-            "delete",
-        ][..],
-        &["--done-in", rehearsal],
-    ]
-    .concat();
+    let plan = [&plan_of("users.csv")[..], &["--done-in", rehearsal]].concat();
     let done = world.call(&plan).code(1);
     done.says("acme: done before at").says(&tenant);
     let json = world.call(&[&plan[..], &["--json"]].concat()).code(1);
@@ -81,14 +70,7 @@ fn a_saved_plan_that_counts_a_rehearsal_is_not_carried_out() {
     let (_staging, world, rehearsal) = rehearsed();
     world.write("users.csv", ids(1..=USERS + 5));
     let plan = [
-        &[
-            "plan",
-            "users.csv",
-            "--account",
-            "acme",
-            "--action",
-            "delete",
-        ][..],
+        &plan_of("users.csv")[..],
         &["--done-in", rehearsal, "-o", "purge.ledger.jsonl"],
     ]
     .concat();

@@ -4,7 +4,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::support::raw::{After, Heard, Raw, answer};
-use crate::support::usual::{LEDGER, PERMANENTLY, RUN, id, run};
+use crate::support::usual::{LEDGER, PERMANENTLY, RUN, id, plan_of, run};
 use crate::support::{World, ids};
 
 /// Zoho users 1 to `count`, all in `users.csv`, at an account with this line.
@@ -433,14 +433,7 @@ fn a_record_that_is_not_there_proves_no_erasure() {
 fn a_reason_in_the_ledger_repeats_no_number_of_the_file() {
     let world = World::new();
     world.write("users.jsonl", "{\"id\":3.6E+11}\n{\"id\":5.5E+12}\n");
-    let plan = [
-        "plan",
-        "users.jsonl",
-        "--account",
-        "acme",
-        "--action",
-        "delete",
-    ];
+    let plan = plan_of("users.jsonl");
     world.call(&[&plan[..], &["-v"]].concat()).says("`3.6E+11`");
     world.call(&[&plan[..], &["-o", "saved.jsonl"]].concat());
     let text = world.read("saved.jsonl");

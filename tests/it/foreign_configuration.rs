@@ -2,7 +2,7 @@
 //! places only: never from a file that is read.
 
 use crate::support::World;
-use crate::support::usual::{LEDGER, RUN};
+use crate::support::usual::{LEDGER, RUN, plan_of};
 
 /// A configuration whose secret is printed by a command that leaves `called` behind.
 fn commanding(world: &World) -> String {
@@ -25,14 +25,7 @@ fn a_saved_plan_brings_no_configuration() {
     const SAVED: &str = "theirs.ledger.jsonl";
     let world = World::of_users(10);
     world.write("theirs.toml", commanding(&world));
-    let plan = [
-        "plan",
-        "users.csv",
-        "--account",
-        "acme",
-        "--action",
-        "delete",
-    ];
+    let plan = plan_of("users.csv");
     let more = ["--config", "theirs.toml", "-o", SAVED];
     world.call(&[&plan[..], &more].concat()).code(0);
     std::fs::remove_file(world.path("userpurge.toml")).unwrap();

@@ -13,7 +13,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::lists::{plan, touched};
-use crate::support::usual::run;
+use crate::support::usual::{plan_of, run};
 use crate::support::{PEAK_KIB_MAX, World};
 
 /// The users whom the files mean.
@@ -240,14 +240,7 @@ fn a_column_that_means_something_else_is_passed_over() {
     );
     let planned = means(&world, "users.csv", &[], 3);
     assert_eq!(planned["passed_over"], json!(["provider", "action"]));
-    let args = [
-        "plan",
-        "users.csv",
-        "--account",
-        "acme",
-        "--action",
-        "delete",
-    ];
+    let args = plan_of("users.csv");
     world
         .call(&args)
         .code(0)

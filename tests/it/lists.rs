@@ -7,7 +7,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::support::World;
-use crate::support::usual::run;
+use crate::support::usual::{plan_of, run};
 
 /// The six users of the lists, beside whom users 1 to 6 stand.
 const USERS: [u64; 6] = [
@@ -166,14 +166,7 @@ fn ids_that_are_comments_are_counted_and_said() {
         (&json!(0), &json!(6))
     );
     world
-        .call(&[
-            "plan",
-            "users.txt",
-            "--account",
-            "acme",
-            "--action",
-            "delete",
-        ])
+        .call(&plan_of("users.txt"))
         .says("6 lines begin with # and were taken for comments");
 }
 
@@ -215,14 +208,7 @@ fn what_stands_round_an_id_is_named_and_no_column_is_advised(
 ) {
     let world = world();
     world.write("users.csv", format!("id\n{cell}\n{cell}\n{cell}\n{cell}\n"));
-    let args = [
-        "plan",
-        "users.csv",
-        "--account",
-        "acme",
-        "--action",
-        "delete",
-    ];
+    let args = plan_of("users.csv");
     let done = world.call(&args).says(says).says("0 to delete, 4 invalid");
     assert!(!done.out.contains("--id-column"), "{}", done.out);
 }

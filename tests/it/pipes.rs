@@ -3,7 +3,7 @@
 
 use rstest::rstest;
 
-use crate::support::usual::{LEDGER, RUN};
+use crate::support::usual::{LEDGER, RUN, plan_of};
 use crate::support::{World, ids};
 
 /// A world with a ledger, and a pipe that nobody writes to.
@@ -34,7 +34,7 @@ fn run<'a>(more: &[&'a str]) -> Vec<&'a str> {
 #[case::verify(&["verify", "pipe.ledger.jsonl"])]
 #[case::resume(&["resume", "pipe.ledger.jsonl"])]
 #[case::retry(&["retry", "pipe.ledger.jsonl", "--yes"])]
-#[case::plan(&["plan", "pipe.csv", "--account", "acme", "--action", "delete"])]
+#[case::plan(&plan_of("pipe.csv"))]
 #[case::saved_plan(&["run", "pipe.json", "--account", "acme", "--action", "delete", "--yes"])]
 #[case::saved_over(&["plan", "more.csv", "--account", "acme", "--action", "delete", "-o", "pipe.json"])]
 #[case::done_in(&run(&["--done-in", "pipe"]))]

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use serde_json::json;
 
 use crate::signals::send;
-use crate::support::usual::{LEDGER, PERMANENTLY, RUN};
+use crate::support::usual::{LEDGER, PERMANENTLY, RUN, plan_of};
 use crate::support::{Done, World, ids};
 
 /// The commands in `text`: what stands between backticks, and behind `next`.
@@ -147,14 +147,7 @@ fn of_a_run_that_the_failure_limit_or_a_canary_stopped() {
 #[test]
 fn of_a_plan_that_is_saved_and_of_one_that_nobody_agreed_to() {
     let world = World::of_users(3);
-    let plan = [
-        "plan",
-        "users.csv",
-        "--account",
-        "acme",
-        "--action",
-        "delete",
-    ];
+    let plan = plan_of("users.csv");
     all_run(&world, &world.call(&plan).code(0));
     let world = World::of_users(3);
     all_run(

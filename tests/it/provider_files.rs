@@ -11,7 +11,7 @@ use userpurge::provider::{LookupFor, Provider, ProviderFile, Request, build};
 use userpurge::sandbox::{Call, Sandbox, SandboxOptions};
 
 use crate::support::World;
-use crate::support::usual::{LEDGER, run};
+use crate::support::usual::{LEDGER, plan_of, run};
 
 /// Each file that is shipped: its action, an id without its last character, and how its rows end.
 const SHIPPED: [(&str, &str, &str, &str); 8] = [
@@ -642,14 +642,7 @@ fn a_column_that_the_file_names_holds_the_ids_of_its_accounts_alone() {
         .code(2)
         .says("--id-column");
     world
-        .call(&[
-            "plan",
-            "users.csv",
-            "--account",
-            "acme",
-            "--action",
-            "delete",
-        ])
+        .call(&plan_of("users.csv"))
         .code(2)
         .says("--id-column");
     // Two columns that may hold them are asked about, as ever.

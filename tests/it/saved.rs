@@ -6,17 +6,10 @@ use std::collections::BTreeSet;
 use rstest::rstest;
 use serde_json::json;
 
-use crate::support::usual::LEDGER;
+use crate::support::usual::{LEDGER, plan_of};
 use crate::support::{World, ids};
 
-const PLAN: [&str; 6] = [
-    "plan",
-    "users.csv",
-    "--account",
-    "acme",
-    "--action",
-    "delete",
-];
+const PLAN: [&str; 6] = plan_of("users.csv");
 
 /// The plan's name.
 const SAVED: &str = "purge.ledger.jsonl";

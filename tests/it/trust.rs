@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use rstest::rstest;
 
 use crate::support::World;
-use crate::support::usual::RUN;
+use crate::support::usual::{RUN, plan_of};
 
 /// Has acme's token printed by a command that leaves a mark.
 fn with_command(world: &World) {
@@ -38,16 +38,7 @@ fn a_configuration_that_others_may_write_runs_no_command(#[case] mode: u32) {
     }
     assert!(world.sandbox().log(None).is_empty());
     // What needs no secret runs nothing anyway.
-    world
-        .call(&[
-            "plan",
-            "users.csv",
-            "--account",
-            "acme",
-            "--action",
-            "delete",
-        ])
-        .code(0);
+    world.call(&plan_of("users.csv")).code(0);
     assert!(!world.path("mark").exists());
     // The help works as it stands.
     let file = world.path("userpurge.toml");
