@@ -84,6 +84,7 @@ mod rotation;
 mod sandbox;
 mod saved;
 mod screen;
+mod screens;
 mod secrets;
 mod several;
 mod sheet;

@@ -136,7 +136,7 @@ fn of_several_accounts_each_tenant_s_name_is_typed_before_anything_leaves_for_on
 }
 
 /// An ordinary file: fifty rows of two accounts, some of them bad.
-fn ordinary() -> World {
+pub(crate) fn ordinary() -> World {
     let world = World::new();
     let acme = (1..=28).map(|n| (id("acme", n), "acme", "purge"));
     let again = (1..=2).map(|n| (id("acme", n), "acme", "purge"));

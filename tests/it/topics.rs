@@ -2,10 +2,11 @@
 
 use std::fs;
 
+use serde_json::Value;
 use userpurge::config::VARIABLES;
 use userpurge::domain::{Counted, Outcome, ProviderKind};
 use userpurge::help::TOPICS;
-use userpurge::provider::{KNOWN_ROLES, defaults};
+use userpurge::provider::{KNOWN_ROLES, ProviderFile, defaults};
 
 use crate::support::World;
 
@@ -79,6 +80,33 @@ fn outcomes_and_exit_codes_are_those_of_the_program() {
         assert!(text.replace('`', "").contains(&row), "{row}");
         let is_signal = code.len() > 1;
         assert!(is_signal || readme.replace('`', "").contains(&row), "{row}");
+    }
+}
+
+/// README's table says of every provider and action what `providers` says, and the limits by default.
+#[test]
+fn readme_names_every_provider_with_its_actions_and_limits() {
+    let readme = include_str!("../../README.md");
+    let run = World::new().call(&["providers", "--json"]).code(0);
+    let said: Value = serde_json::from_str(&run.out).unwrap();
+    for provider in said["providers"].as_array().unwrap() {
+        let name = provider["name"].as_str().unwrap();
+        let limits = match name.parse() {
+            Ok(kind) => defaults(kind),
+            Err(()) => ProviderFile::shipped(name).unwrap().defaults().unwrap(),
+        };
+        for action in provider["actions"].as_array().unwrap() {
+            let (does, undone) = action["does"].as_str().unwrap().rsplit_once("; ").unwrap();
+            let action = action["action"].as_str().unwrap();
+            let mut row = format!(
+                "| `{name}` | `{action}` | {does} | {undone} | {}",
+                limits.requests
+            );
+            for (_, quota) in limits.steps.iter().filter(|_| action.starts_with('p')) {
+                row += &format!(", {quota} of these");
+            }
+            assert!(readme.contains(&format!("{row} |\n")), "{row}");
+        }
     }
 }
 
