@@ -196,7 +196,11 @@ impl Planning {
         let mut source = self.open(open)?;
         refuse_entries(&source, &self.setup.options)?;
         let decider = self.planner()?;
-        let passed_over = decider.pass_over(&source, &mut self.read)?;
+        let passed_over = decider.pass_over(
+            &source,
+            &mut self.read,
+            self.setup.options.account.as_deref(),
+        )?;
         if !passed_over.is_empty() {
             source = open(&path, &self.read)?;
         }

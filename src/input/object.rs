@@ -90,20 +90,26 @@ pub(super) fn record_of<'a>(json: &'a str, keys: &RowKeys) -> Result<Record<'a>,
     }
     let object = Object::parse(json).ok_or_else(|| not_json(json))?;
     let [id, account, action, reference, brand] = object.values(keys);
-    let id = id?.ok_or_else(|| {
-        RowProblem::new(
-            Field::Id,
-            "no_id",
-            "the row has no key that is known to hold the id",
-        )
-    })?;
-    Ok(Record {
+    let rest = Record {
         account: optional_cell(account?, Field::Account)?,
         action: optional_cell(action?, Field::Action)?,
         reference: optional_cell(reference?, Field::Reference)?,
         brand: optional_cell(brand?, Field::Brand)?,
-        ..record_with_id(id)?
-    })
+        ..Record::default()
+    };
+    let no_id = "the row has no key that is known to hold the id";
+    let id = id.and_then(|id| id.ok_or_else(|| RowProblem::new(Field::Id, "no_id", no_id)));
+    match id.and_then(record_with_id) {
+        Ok(Record { id, trimmed, .. }) => Ok(Record {
+            id,
+            trimmed,
+            ..rest
+        }),
+        Err(problem) => Err(RowProblem {
+            rest: Some(Box::new(rest.into_owned())),
+            ..problem
+        }),
+    }
 }
 
 /// The text of what the object `json` has at `key`, dotted or not; blank if it is no object, or has none.

@@ -23,6 +23,8 @@ pub struct RowProblem {
     /// What is wrong and how to mend it, as a lower-case fragment. It never repeats the text of a
     /// cell, which may be anybody's name when the wrong column was taken.
     pub reason: String,
+    /// What could be read of the row beside it; `None`: nothing, or it was not looked for.
+    pub rest: Option<Box<Record<'static>>>,
 }
 
 impl RowProblem {
@@ -32,6 +34,7 @@ impl RowProblem {
             field,
             code,
             reason: reason.into(),
+            rest: None,
         }
     }
 }

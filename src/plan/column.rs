@@ -32,7 +32,9 @@ const NO_ID: &str = "no id";
 impl Planner {
     /// Lets `read` pass over the columns of accounts and of actions in which no row has one: they mean
     /// something else, as `provider` does of a sign-in. Only columns that no option names, and only if
-    /// rows without one have a default. Returns their names; `source` is to be opened again then.
+    /// rows without one have a default: of accounts, one that somebody `named`, and not the only one there
+    /// is, which may be another than the file means. Returns their names; `source` is to be opened again
+    /// then.
     ///
     /// # Errors
     ///
@@ -41,18 +43,17 @@ impl Planner {
         &self,
         source: &InputSource,
         read: &mut ReadOptions,
+        named: Option<&str>,
     ) -> Result<Vec<String>, InputError> {
         let found = source.resolved().mapping.clone();
         let has_action =
             self.action.is_some() || self.accounts.iter().any(|it| it.action.is_some());
         let offered = self.accounts.iter().flat_map(|it| it.provider.actions());
         let actions: Vec<Action> = offered.copied().chain(Action::ALL).collect();
-        let is_auto = |named: &Option<String>, has_default| named.is_none() && has_default;
+        let is_auto = |column: &Option<String>, has_default| column.is_none() && has_default;
         let (account, action) = (&mut read.columns.account, &mut read.columns.action);
         let mut columns = [
-            found
-                .account
-                .filter(|_| is_auto(account, self.account.is_some())),
+            found.account.filter(|_| is_auto(account, named.is_some())),
             found.action.filter(|_| is_auto(action, has_action)),
         ];
         let mut has_other = [false; 2];

@@ -138,7 +138,8 @@ impl Planner {
         &'a self,
         row: &'a Result<Record<'_>, RowProblem>,
     ) -> Result<ValidRow<'a>, Box<UnsentRow<'a>>> {
-        let reference = row.as_ref().ok().and_then(|it| it.reference.as_deref());
+        let read = row.as_ref().or_else(|it| it.rest.as_deref().ok_or(()));
+        let reference = read.ok().and_then(|it| it.reference.as_deref());
         let unsent = |account, action| {
             move |why: Why| {
                 Box::new(UnsentRow {
@@ -152,7 +153,14 @@ impl Planner {
         };
         let unread = |it: &RowProblem| match it.code {
             FILTERED => Box::new(UnsentRow::left_out("`--where` leaves the row out")),
-            code => unsent(None, None)(invalid(it.field, code, it.reason.clone())),
+            code => {
+                let place = read.ok().and_then(|rest| self.account_of(rest).ok());
+                let account = place.map(|place| (place, &self.accounts[place]));
+                let action =
+                    account.and_then(|(_, policy)| self.action_of(read.ok()?, policy).ok());
+                let account = account.map(|(place, policy)| (place, &policy.name));
+                unsent(account, action)(invalid(it.field, code, it.reason.clone()))
+            }
         };
         let record = row.as_ref().map_err(unread)?;
         let place = reference.map_or(Ok(()), check_reference);
@@ -268,7 +276,10 @@ impl Planner {
                 None => "unknown_account",
                 Some(_) => "ambiguous_account",
             };
-            let reason = self.no_account(text, several, "the name in the row");
+            let mut reason = self.no_account(text, several, "the name in the row");
+            if self.account.is_some() {
+                reason += "; if the column means something else, give `--account-column none`";
+            }
             invalid(Field::Account, code, reason)
         })
     }

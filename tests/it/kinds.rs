@@ -245,6 +245,33 @@ fn a_column_that_means_something_else_is_passed_over() {
         .call(&args)
         .code(0)
         .says("column `provider` was passed over");
+    // The only account is not the one that the file means, unless somebody says so.
+    let only = world
+        .config()
+        .split("\n[accounts.chat]")
+        .next()
+        .unwrap()
+        .to_owned();
+    world.write("only.toml", only);
+    world.write(
+        "others.csv",
+        "id,account\n361808353001,prod-eu\n361808353012,prod-eu\n",
+    );
+    let others = [
+        "plan",
+        "others.csv",
+        "--action",
+        "delete",
+        "--config",
+        "only.toml",
+    ];
+    world.call(&others).code(1).says("`--account-column none`");
+    for said in [["--account", "acme"], ["--account-column", "none"]] {
+        let args = [&others[..], &said, &["--json"]].concat();
+        let done = world.call(&args).code(0);
+        let planned: Value = serde_json::from_str(&done.out).unwrap();
+        assert_eq!(planned["to_delete"], 2);
+    }
     // One row that has an account tells that all of them mean accounts.
     world.write(
         "mixed.csv",

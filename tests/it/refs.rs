@@ -197,3 +197,29 @@ fn a_report_without_references_has_no_verdicts_and_many_take_little_memory() {
     );
     assert!(peak < PEAK_KIB_MAX, "{peak} KiB");
 }
+
+/// Whatever the file's form, a row whose id cannot be read stays its person's.
+#[test]
+fn a_row_of_json_whose_id_cannot_be_read_is_left_of_its_reference() {
+    let world = World::new();
+    world.zendesk_users([1, 2, 3]);
+    let rows = [r#""a b""#, "null", "3.6E+11", "1.0", "-5", "true", "[7]"];
+    let mut text = String::new();
+    for (n, id) in rows.iter().enumerate() {
+        for id in ["1", id] {
+            writeln!(
+                text,
+                r#"{{"id":{id},"account":"acme","action":"delete","ref":"REQ-{n}"}}"#
+            )
+            .unwrap();
+        }
+    }
+    world.write("users.jsonl", text);
+    world.call(&["run", "users.jsonl", "--yes"]).code(1);
+    let found = refs(&world, &["users.jsonl.ledger.jsonl"]);
+    assert_eq!(found.len(), rows.len());
+    for row in found.values() {
+        let told = ["verdict", "rows", "left", "left in acme"].map(|it| row[it].as_str());
+        assert_eq!(told, ["partly", "2", "1", "1"], "{row:?}");
+    }
+}
