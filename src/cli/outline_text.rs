@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::accounts::Connection;
 use super::planning::{DoneAt, Planned};
 use super::setup::{self, Setup};
-use super::terminal::{is_shown, shown, width, wrapped};
+use super::terminal::{seen, shown, width, wrapped};
 use crate::config::AccountOutline;
 use crate::domain::{Action, Time, UserId, WallClock};
 use crate::lane::Until;
@@ -58,7 +58,7 @@ pub(super) fn text(setup: &Setup, planned: &Planned, connections: &[Connection])
     if tracing::enabled!(tracing::Level::INFO) {
         text.push_str(&plan.all_reasons_told(&planned.name, &planned.examples, width()));
     } else {
-        text.push_str(&plan.reasons_told(is_shown().then(width)));
+        text.push_str(&plan.reasons_told(seen()));
     }
     if let Some(hint) = plan.column_hint(&planned.mapping, planned.likely_column.as_deref()) {
         let _ = writeln!(text, "\n{}", wrapped(&format!("warning: {hint}"), 2));

@@ -51,15 +51,12 @@ pub(super) fn columns(stream: &Term) -> Option<usize> {
 
 /// How wide a page is, in characters.
 pub(super) fn width() -> usize {
-    let seen = columns(&Term::stdout()).or_else(|| columns(&Term::stderr()));
-    seen.map_or(WIDTH_MAX, |columns| columns.clamp(WIDTH_MIN, WIDTH_MAX))
+    seen().map_or(WIDTH_MAX, |columns| columns.clamp(WIDTH_MIN, WIDTH_MAX))
 }
 
-/// Whether a terminal shows standard output or standard error.
-pub(super) fn is_shown() -> bool {
-    columns(&Term::stdout())
-        .or_else(|| columns(&Term::stderr()))
-        .is_some()
+/// How wide the terminal is that shows standard output or standard error; `None`: none does.
+pub(super) fn seen() -> Option<usize> {
+    columns(&Term::stdout()).or_else(|| columns(&Term::stderr()))
 }
 
 /// `text` with weight on what matters most, where `colours` are shown.

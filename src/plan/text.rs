@@ -19,11 +19,14 @@ const SHOWN_MAX: usize = 5;
 /// How many lines of a reason are shown then.
 const LINES_SHOWN_MAX: usize = 3;
 
+/// So many reasons are shown whole on a screen of 24 lines.
+const WHOLE_MAX: usize = 2;
+
 /// What stands before the lines of an example.
 const EXAMPLE_INDENT: &str = "    ";
 
 impl Plan {
-    /// Why rows are not sent, a line for each reason, cut at `width` if there is one.
+    /// Why rows are not sent, a line for each reason, cut at `width` if there is one, but for a few.
     pub fn reasons_told(&self, width: Option<usize>) -> String {
         let all = self.reasons();
         let shown = if all.len() > SHOWN_MAX {
@@ -37,7 +40,12 @@ impl Plan {
                 text.push_str("\nNot sent (more with `-v` and `--json`):\n");
             }
             let told = format!("  {}, {}", reason.why.outcome, reason.told(LINES_SHOWN_MAX));
-            let told = width.map_or(told.clone(), |width| cut(&told, width));
+            let told = match width {
+                None => told,
+                // There is room for them whole.
+                Some(width) if all.len() <= WHOLE_MAX => fold(&told, 4, width),
+                Some(width) => cut(&told, width),
+            };
             let _ = writeln!(text, "{told}");
         }
         if all.len() > shown {
