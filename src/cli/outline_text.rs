@@ -1,5 +1,6 @@
 //! A plan as people read it, and as scripts do.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::num::NonZeroU64;
 use std::path::Path;
@@ -13,8 +14,9 @@ use super::planning::{DoneAt, Planned};
 use super::setup::{self, Setup};
 use super::terminal::{seen, shown, width, wrapped};
 use crate::config::AccountOutline;
-use crate::domain::{Action, Time, UserId, WallClock};
+use crate::domain::{AccountName, Action, Time, UserId, WallClock};
 use crate::lane::Until;
+use crate::ledger::Queues;
 use crate::plan::{Plan, PlanGroup, counted, deciding_limit};
 use crate::provider::{consequence, outlived, remains};
 use crate::words::{clock, count, cut, duration, grouped};
@@ -62,6 +64,35 @@ pub(super) fn text(setup: &Setup, planned: &Planned, connections: &[Connection])
     }
     if let Some(hint) = plan.column_hint(&planned.mapping, planned.likely_column.as_deref()) {
         let _ = writeln!(text, "\n{}", wrapped(&format!("warning: {hint}"), 2));
+    }
+    text
+}
+
+/// What is done to whose users by rows that are tried again.
+pub(super) fn orders(
+    setup: &Setup,
+    connections: &[Connection],
+    queues: &BTreeMap<AccountName, Queues>,
+) -> String {
+    let mut text = String::new();
+    for connection in connections {
+        let account = setup.account(&connection.name);
+        let Some((account, queues)) = account.zip(queues.get(&connection.name)) else {
+            continue;
+        };
+        let _ = writeln!(text, "{}", wrapped(&place(account, Some(connection)), 2));
+        for (action, rows) in queues {
+            let (users, what) = (
+                count(rows.len(), "user"),
+                consequence(account.kind(), *action),
+            );
+            let _ = writeln!(
+                text,
+                "{}",
+                wrapped(&format!("  {action} {users}: {what}"), 4)
+            );
+        }
+        notes(&mut text, setup, account, Duration::ZERO);
     }
     text
 }

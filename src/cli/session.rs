@@ -181,6 +181,13 @@ impl<'a> OpenRun<'a> {
         let count = self.count();
         let WorkKind::Run(planned) = &self.kind else {
             tell(&self.describe(count));
+            if matches!(self.kind, WorkKind::Retry(_)) {
+                tell(&outline_text::orders(
+                    &self.setup,
+                    &self.connections,
+                    &self.queues,
+                ));
+            }
             let specs = self.specs()?;
             if count > 0 {
                 self.obtain(count)?;
@@ -219,36 +226,46 @@ impl<'a> OpenRun<'a> {
             return Ok(how);
         }
         let (mut input, mut output) = (io::stdin().lock(), io::stderr());
-        question::ask(
-            count,
-            &self.question(count),
-            &tenants,
-            &mut input,
-            &mut output,
-        )?;
+        question::ask(count, &self.question(), &tenants, &mut input, &mut output)?;
         Ok(AgreedBy::Typed)
     }
 
     /// What a person is asked, in the words of what is done.
-    fn question(&self, count: u64) -> String {
-        let users = words::count(count, "user");
-        let kinds = self.connections.iter().map(|it| (&it.name, it.kind));
-        let orders = kinds.flat_map(|(name, kind)| {
-            let queues = self.queues.get(name).into_iter().flatten();
-            queues.map(move |(action, _)| (kind, *action))
-        });
-        let orders: Vec<_> = orders.collect();
-        let is_soft = |it: &_| *it == (ProviderKind::Zendesk, Action::Delete);
-        let is_profile = |it: &(_, Action)| it.1 == Action::DeletePersonalInformation;
-        if orders.iter().all(is_soft) {
-            return format!(
-                "Soft-delete {users}? Zendesk deletes for good after 30 days. This cannot be undone."
-            );
+    fn question(&self) -> String {
+        let [mut soft, mut profile, mut for_good] = [0; 3];
+        for connection in &self.connections {
+            let queues = self.queues.get(&connection.name).into_iter().flatten();
+            for (action, rows) in queues {
+                *match (connection.kind, *action) {
+                    (ProviderKind::Zendesk, Action::Delete) => &mut soft,
+                    (_, Action::DeletePersonalInformation) => &mut profile,
+                    _ => &mut for_good,
+                } += rows.len();
+            }
         }
-        if orders.iter().all(is_profile) {
-            return format!("Clear the profile of {users} for good? This cannot be undone.");
-        }
-        format!("Delete {users} for good? This cannot be undone.")
+        let users = |count| words::count(count, "user");
+        let orders = [
+            (soft, format!("soft-delete {}", users(soft))),
+            (
+                profile,
+                format!("clear the profile of {} for good", users(profile)),
+            ),
+            (for_good, format!("delete {} for good", users(for_good))),
+        ];
+        let orders = orders.into_iter().filter(|(count, _)| *count > 0);
+        let asked = orders
+            .map(|(_, told)| told)
+            .collect::<Vec<_>>()
+            .join(", and ");
+        let later = match soft {
+            0 => "",
+            _ => " Zendesk deletes for good after 30 days.",
+        };
+        let (first, rest) = asked.split_at(asked.len().min(1));
+        format!(
+            "{}{rest}?{later} This cannot be undone.",
+            first.to_uppercase()
+        )
     }
 
     /// How many of the rows are sent, of a run that is gone on with.

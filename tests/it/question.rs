@@ -3,8 +3,8 @@
 
 use serde_json::json;
 
-use crate::support::World;
-use crate::support::usual::{LEDGER, id};
+use crate::support::usual::{self, LEDGER, id};
+use crate::support::{World, ids};
 
 const RUN: &str = "clear; userpurge run users.csv --account acme --action delete; echo code $?";
 
@@ -173,6 +173,41 @@ fn the_plan_of_an_ordinary_file_and_its_question_fit_one_screen() {
     }
     assert!(terminal.coloured().contains('\u{1b}'), "weight is shown");
     assert_eq!(world.deletions().len(), 0);
+}
+
+#[test]
+fn each_kind_of_deletion_is_asked_for_in_its_own_words() {
+    let world = World::new();
+    world.write(
+        "users.csv",
+        "id,account,action\n1,acme,delete\n2,acme,delete\n3,acme,purge\n5963c0d619a30a2e00de36a1,chat,delete\n",
+    );
+    let terminal = world.terminal(120);
+    terminal.types("userpurge run users.csv; echo code $?");
+    let screen = terminal.until("it asks", |screen| screen.ends_with("to go on:"));
+    let asked = "Soft-delete 2 users, and delete 2 users for good? Zendesk deletes for good after 30 days. \
+                 This cannot be undone.";
+    assert!(screen.replace('\n', " ").contains(asked), "{screen}");
+    assert_eq!(world.deletions().len(), 0);
+}
+
+#[test]
+fn what_is_tried_again_is_told_before_the_question() {
+    let world = World::new();
+    world.seed(json!({"zendesk": [{"id": "1", "open_tickets": 1}, {"id": "2", "role": "agent"}]}));
+    world.write("users.csv", ids([1, 2]));
+    world.call(&usual::RUN).code(1);
+    let terminal = world.terminal(100);
+    let retry = "userpurge retry --only protected --include-role agent; echo code $?";
+    terminal.types(retry);
+    let screen = terminal.until("it asks", |screen| screen.ends_with("to go on:"));
+    for part in [
+        "acme: Zendesk Support at",
+        "  delete 1 user: soft delete",
+        "agent",
+    ] {
+        assert!(screen.contains(part), "no `{part}`:\n{screen}");
+    }
 }
 
 #[test]

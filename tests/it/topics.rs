@@ -1,5 +1,6 @@
 //! The topics of help: each is shown and is a man page, and their tables say what the program knows.
 
+use std::fmt::Write as _;
 use std::fs;
 
 use serde_json::Value;
@@ -103,7 +104,7 @@ fn readme_names_every_provider_with_its_actions_and_limits() {
                 limits.requests
             );
             for (_, quota) in limits.steps.iter().filter(|_| action.starts_with('p')) {
-                row += &format!(", {quota} of these");
+                write!(row, ", {quota} of these").unwrap();
             }
             assert!(readme.contains(&format!("{row} |\n")), "{row}");
         }
