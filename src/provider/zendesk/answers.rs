@@ -27,8 +27,8 @@ use crate::provider::{
 use super::limits;
 use super::lookups::{named, unknown_state};
 
-/// What the answer to `step` for `id` means. `is_minting`: another token can be had.
-pub(super) fn judge(is_minting: bool, step: Step, id: &UserId, reply: &Reply) -> Verdict {
+/// What the answer to `step` for `id` means.
+pub(super) fn judge(step: Step, id: &UserId, reply: &Reply) -> Verdict {
     let body = Body::of(reply);
     if reply.status == 200 {
         return match &body {
@@ -38,7 +38,7 @@ pub(super) fn judge(is_minting: bool, step: Step, id: &UserId, reply: &Reply) ->
             }
         };
     }
-    match (step, refusal(is_minting, reply, &body)) {
+    match (step, refusal(reply, &body)) {
         (Step::PermanentlyDelete, Verdict::Look(RowEnd::NotFound, _)) => Verdict::Look(
             RowEnd::Refused,
             Detail::ours(
@@ -54,13 +54,13 @@ pub(super) fn judge(is_minting: bool, step: Step, id: &UserId, reply: &Reply) ->
 }
 
 /// What an answer means that confirms nothing. `Look` at `NotFound` is `RecordNotFound`.
-pub(super) fn refusal(is_minting: bool, reply: &Reply, body: &Body<'_>) -> Verdict {
+pub(super) fn refusal(reply: &Reply, body: &Body<'_>) -> Verdict {
     let said = said(body);
     match reply.status {
         429 => throttled(reply, body, said),
         400..=499 if said.has_code("TooManyJobs") => too_many_jobs(reply, body, said),
         400..=499 if matches!(body, Body::Markup) => verdict::by_status(reply, body, said),
-        401 => unauthorized(is_minting, reply, said),
+        401 => unauthorized(reply, said),
         403 => forbidden(body, said),
         404 if said.has_code("RecordNotFound") => Verdict::Look(RowEnd::NotFound, said),
         404 | 405 | 406 | 410 | 415 => {
@@ -115,11 +115,11 @@ fn too_many_jobs(reply: &Reply, body: &Body<'_>, said: Detail) -> Verdict {
     Verdict::Transient(Transient::Throttled { scope, wait }, said)
 }
 
-fn unauthorized(is_minting: bool, reply: &Reply, said: Detail) -> Verdict {
+fn unauthorized(reply: &Reply, said: Detail) -> Verdict {
     let by_header = reply
         .header("www-authenticate")
         .is_some_and(|challenge| challenge.contains("invalid_token"));
-    if is_minting && (by_header || said.has_code("invalid_token")) {
+    if by_header || said.has_code("invalid_token") {
         return Verdict::TokenRejected(said);
     }
     Verdict::Account(StopKind::CredentialsRejected, said)
@@ -249,10 +249,10 @@ const CUSTOM_AGENT: u64 = 0;
 const LIGHT_AGENT: u64 = 1;
 
 /// Reads the answer to "who are we". A 404 of any form condemns the address here.
-pub(super) fn identified(is_minting: bool, base: &Url, reply: &Reply) -> Result<Identity, Verdict> {
+pub(super) fn identified(base: &Url, reply: &Reply) -> Result<Identity, Verdict> {
     let body = Body::of(reply);
     let Some(user) = named("user", reply, &body) else {
-        return Err(no_identity(is_minting, reply, &body));
+        return Err(no_identity(reply, &body));
     };
     let name = text(user, "name");
     let anonymous = name.is_some_and(|name| name.eq_ignore_ascii_case("Anonymous user"));
@@ -291,8 +291,8 @@ pub(super) fn identified(is_minting: bool, base: &Url, reply: &Reply) -> Result<
     })
 }
 
-fn no_identity(is_minting: bool, reply: &Reply, body: &Body<'_>) -> Verdict {
-    match verdict::of_read(refusal(is_minting, reply, body)) {
+fn no_identity(reply: &Reply, body: &Body<'_>) -> Verdict {
+    match verdict::of_read(refusal(reply, body)) {
         Verdict::Transient(_, said) if reply.status == 404 => {
             Verdict::Account(StopKind::WrongTenant, said)
         }
@@ -322,10 +322,10 @@ fn custom_role(user: &Object) -> Option<String> {
 
 /// Reads the answer about a custom role: what it lacks. Since 2025-09 the right to delete end users stands
 /// apart from those to add and edit them, and of its words only `full` has it.
-pub(super) fn role_lacks(is_minting: bool, reply: &Reply) -> Result<Vec<String>, Verdict> {
+pub(super) fn role_lacks(reply: &Reply) -> Result<Vec<String>, Verdict> {
     let body = Body::of(reply);
     let Some(role) = named("custom_role", reply, &body) else {
-        return Err(verdict::of_read(refusal(is_minting, reply, &body)));
+        return Err(verdict::of_read(refusal(reply, &body)));
     };
     let allows = child(role, "configuration");
     let profiles = allows.and_then(|it| text(it, "end_user_profile_access"));

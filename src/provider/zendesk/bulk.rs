@@ -86,7 +86,7 @@ impl Bulk for ZendeskSettings {
     fn begun(&self, reply: &Reply) -> Result<JobId, Verdict> {
         let body = Body::of(reply);
         if reply.status != 200 {
-            return Err(refusal(self.is_minting(), reply, &body));
+            return Err(self.of_token(refusal(reply, &body)));
         }
         let job = body
             .object()
@@ -119,13 +119,13 @@ impl Bulk for ZendeskSettings {
         let jobs = match body.object().and_then(|answer| answer.get("job_statuses")) {
             Some(Value::Array(jobs)) if reply.status == 200 => jobs,
             _ => {
-                return match refusal(self.is_minting(), reply, &body) {
+                return match refusal(reply, &body) {
                     // None of them is known any more.
                     Verdict::Look(RowEnd::NotFound, _) => Ok(Vec::new()),
                     Verdict::Account(StopKind::WrongTenant, said) if reply.status == 404 => {
                         Err(verdict::of_read(Verdict::Row(RowEnd::NotFound, said)))
                     }
-                    verdict => Err(verdict::of_read(verdict)),
+                    verdict => Err(self.of_token(verdict::of_read(verdict))),
                 };
             }
         };

@@ -50,7 +50,6 @@ fn protected(user: &Object, role: Option<String>) -> Option<String> {
 const PERMANENTLY_DELETED: &str = "permanently deleted user";
 
 pub(super) fn looked_up(
-    is_minting: bool,
     purpose: LookupFor,
     ids: &[UserId],
     reply: &Reply,
@@ -58,22 +57,22 @@ pub(super) fn looked_up(
     let id = &ids[0];
     let state = match purpose {
         LookupFor::Roles | LookupFor::Verification => {
-            return listed(is_minting, purpose, ids, reply);
+            return listed(purpose, ids, reply);
         }
-        LookupFor::UnclearAnswer => shown(is_minting, id, reply),
-        LookupFor::CloserVerification => erased(is_minting, id, reply),
-        LookupFor::SoftDeletedRoles => soft_deleted(is_minting, id, reply, UserState::NotListed),
+        LookupFor::UnclearAnswer => shown(id, reply),
+        LookupFor::CloserVerification => erased(id, reply),
+        LookupFor::SoftDeletedRoles => soft_deleted(id, reply, UserState::NotListed),
         // Neither active nor soft-deleted, and no record of an erasure.
-        LookupFor::ClosestVerification => soft_deleted(is_minting, id, reply, UserState::Gone),
+        LookupFor::ClosestVerification => soft_deleted(id, reply, UserState::Gone),
     };
     state.map(|state| vec![state])
 }
 
 /// Reads the answer to `users/{id}`.
-fn shown(is_minting: bool, id: &UserId, reply: &Reply) -> Result<UserState, Verdict> {
+fn shown(id: &UserId, reply: &Reply) -> Result<UserState, Verdict> {
     let body = Body::of(reply);
     let Some(user) = named("user", reply, &body) else {
-        return not_found(is_minting, reply, &body, UserState::Unknown);
+        return not_found(reply, &body, UserState::Unknown);
     };
     check_named(user, id)?;
     let role = protected(user, role(user));
@@ -91,17 +90,12 @@ fn shown(is_minting: bool, id: &UserId, reply: &Reply) -> Result<UserState, Verd
 ///
 /// It is no answer if it names a user who was not asked for, is only a part, or lacks an id or what the
 /// purpose needs to know: before a step the role, after the fact the state.
-fn listed(
-    is_minting: bool,
-    purpose: LookupFor,
-    ids: &[UserId],
-    reply: &Reply,
-) -> Result<Vec<UserState>, Verdict> {
+fn listed(purpose: LookupFor, ids: &[UserId], reply: &Reply) -> Result<Vec<UserState>, Verdict> {
     let body = Body::of(reply);
     let answer = body.object().filter(|_| reply.status == 200);
     let users = answer.and_then(|answer| Some((answer, answer.get("users")?.as_array()?)));
     let Some((answer, users)) = users else {
-        return Err(verdict::of_read(refusal(is_minting, reply, &body)));
+        return Err(verdict::of_read(refusal(reply, &body)));
     };
     let count = answer.get("count").and_then(Value::as_u64);
     if is_part(answer) || count.is_some_and(|count| count > users.len() as u64) {
@@ -130,13 +124,8 @@ fn listed(
 }
 
 /// What an answer to a read means that shows nobody: how a user stands of whom Zendesk has no record.
-fn not_found(
-    is_minting: bool,
-    reply: &Reply,
-    body: &Body<'_>,
-    state: UserState,
-) -> Result<UserState, Verdict> {
-    match refusal(is_minting, reply, body) {
+fn not_found(reply: &Reply, body: &Body<'_>, state: UserState) -> Result<UserState, Verdict> {
+    match refusal(reply, body) {
         Verdict::Look(RowEnd::NotFound, _) => Ok(state),
         verdict => Err(verdict::of_read(verdict)),
     }
@@ -146,17 +135,12 @@ fn not_found(
 /// resemble what was asked, or have the address beside their own: they are none of those asked for. External
 /// ids are the same in any case,
 /// <https://developer.zendesk.com/api-reference/ticketing/users/users/#json-format>.
-pub(super) fn found(
-    is_minting: bool,
-    by: FindBy,
-    keys: &[String],
-    reply: &Reply,
-) -> Result<Found, Verdict> {
+pub(super) fn found(by: FindBy, keys: &[String], reply: &Reply) -> Result<Found, Verdict> {
     let body = Body::of(reply);
     let answer = body.object().filter(|_| reply.status == 200);
     let users = answer.and_then(|answer| Some((answer, answer.get("users")?.as_array()?)));
     let Some((answer, users)) = users else {
-        return Err(verdict::of_read(refusal(is_minting, reply, &body)));
+        return Err(verdict::of_read(refusal(reply, &body)));
     };
     let name = by.name().replace('-', "_");
     let found = find::by_key(by, keys, users, ProviderKind::Zendesk, |user| {
@@ -167,15 +151,10 @@ pub(super) fn found(
 }
 
 /// Reads the answer to `deleted_users/{id}`. `missing`: how a user stands who is not there.
-fn soft_deleted(
-    is_minting: bool,
-    id: &UserId,
-    reply: &Reply,
-    missing: UserState,
-) -> Result<UserState, Verdict> {
+fn soft_deleted(id: &UserId, reply: &Reply, missing: UserState) -> Result<UserState, Verdict> {
     let body = Body::of(reply);
     let Some(user) = named("deleted_user", reply, &body) else {
-        return not_found(is_minting, reply, &body, missing);
+        return not_found(reply, &body, missing);
     };
     check_named(user, id)?;
     match role(user) {
@@ -189,7 +168,7 @@ fn soft_deleted(
 }
 
 /// Reads the answer to `compliance_deletion_statuses` of a user who is not active.
-fn erased(is_minting: bool, id: &UserId, reply: &Reply) -> Result<UserState, Verdict> {
+fn erased(id: &UserId, reply: &Reply) -> Result<UserState, Verdict> {
     let body = Body::of(reply);
     let answer = body.object().filter(|_| reply.status == 200);
     let said = answer.and_then(|answer| {
@@ -199,7 +178,7 @@ fn erased(is_minting: bool, id: &UserId, reply: &Reply) -> Result<UserState, Ver
         ))
     });
     let Some((answer, statuses)) = said else {
-        return not_found(is_minting, reply, &body, UserState::NotListed);
+        return not_found(reply, &body, UserState::NotListed);
     };
     let mut all_complete = false;
     let mut begun: HashMap<&str, bool> = HashMap::new();

@@ -19,7 +19,8 @@ use super::{
     Request, Token, Verdict, ZendeskCredentials, ZendeskSettings, auth, contract, digits, find,
 };
 use crate::domain::{
-    AccountLimits, FindBy, IdProblem, ProviderKind, Step, UserId, UserState, looks_rounded,
+    AccountLimits, FindBy, IdProblem, ProviderKind, Step, StopKind, UserId, UserState,
+    looks_rounded,
 };
 
 /// How long a token is asked to live; Zendesk takes more than 300 and less than 172,800 seconds.
@@ -41,6 +42,16 @@ impl ZendeskSettings {
     /// Whether tokens are fetched, so that another can be had where one is not taken.
     fn is_minting(&self) -> bool {
         self.rotates() || matches!(self.credentials, ZendeskCredentials::Client { .. })
+    }
+
+    /// Where no tokens are fetched, no other can be had.
+    fn of_token(&self, verdict: Verdict) -> Verdict {
+        match verdict {
+            Verdict::TokenRejected(said) if !self.is_minting() => {
+                Verdict::Account(StopKind::CredentialsRejected, said)
+            }
+            other => other,
+        }
     }
 }
 
@@ -108,7 +119,7 @@ impl Provider for ZendeskSettings {
     }
 
     fn identified(&self, access: &Access, reply: &Reply) -> Result<Identity, Verdict> {
-        answers::identified(self.is_minting(), &access.base, reply)
+        answers::identified(&access.base, reply).map_err(|it| self.of_token(it))
     }
 
     /// <https://developer.zendesk.com/api-reference/ticketing/account-configuration/custom_roles/>.
@@ -117,7 +128,7 @@ impl Provider for ZendeskSettings {
     }
 
     fn lacks(&self, reply: &Reply) -> Result<Vec<String>, Verdict> {
-        answers::role_lacks(self.is_minting(), reply)
+        answers::role_lacks(reply).map_err(|it| self.of_token(it))
     }
 
     fn step(&self, access: &Access, step: Step, id: &UserId) -> Request {
@@ -132,7 +143,7 @@ impl Provider for ZendeskSettings {
     }
 
     fn judge(&self, step: Step, id: &UserId, reply: &Reply) -> Verdict {
-        answers::judge(self.is_minting(), step, id, reply)
+        self.of_token(answers::judge(step, id, reply))
     }
 
     /// Who is soft-deleted is in no list that can be asked for certain users.
@@ -176,7 +187,7 @@ impl Provider for ZendeskSettings {
         _primary_contact: Option<&str>,
         reply: &Reply,
     ) -> Result<Vec<UserState>, Verdict> {
-        lookups::looked_up(self.is_minting(), purpose, ids, reply)
+        lookups::looked_up(purpose, ids, reply).map_err(|it| self.of_token(it))
     }
 
     /// A search takes one address. External ids stand in one list, if no comma is in them.
@@ -204,7 +215,7 @@ impl Provider for ZendeskSettings {
     }
 
     fn found(&self, by: FindBy, keys: &[String], reply: &Reply) -> Result<Found, Verdict> {
-        lookups::found(self.is_minting(), by, keys, reply)
+        lookups::found(by, keys, reply).map_err(|it| self.of_token(it))
     }
 
     /// After a soft delete a user is still shown, as inactive. What is shown after the permanent
