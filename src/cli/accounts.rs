@@ -11,7 +11,7 @@ use super::files::DiskTokenStore;
 use super::recorder::Recorder;
 use super::terminal::tell;
 use super::{CliError, ExitCode};
-use crate::config::{AccountOutline, AccountSettings, Outline, process_variable};
+use crate::config::{AccountSettings, Outline, process_variable};
 use crate::domain::{
     AccountHeader, AccountName, AccountPolicy, Action, Entry, ProviderKind, RunOptions, WallClock,
 };
@@ -74,7 +74,7 @@ pub(super) fn open_connections(
     let mut connections: Vec<Connection> = Vec::new();
     for account in accounts {
         // Whoever else is at a tenant may have sent there, and been asked to wait.
-        let is_there = |it: &&AccountOutline| {
+        let is_there = |it: &&AccountSettings| {
             let tenant = it.tenant().filter(|_| it.kind() == account.kind());
             it.name == account.name || (tenant.is_some() && tenant == account.tenant())
         };
@@ -295,13 +295,13 @@ impl Connection {
 }
 
 /// How rows of these accounts are judged.
-pub(super) fn policies(accounts: &[AccountOutline]) -> Vec<AccountPolicy> {
-    accounts.iter().map(AccountOutline::policy).collect()
+pub(super) fn policies(accounts: &[AccountSettings]) -> Vec<AccountPolicy> {
+    accounts.iter().map(AccountSettings::policy).collect()
 }
 
 /// The higher limits that providers stated than the configuration knows, and the line that would use each.
 pub(super) fn limits_advice(
-    accounts: &[AccountOutline],
+    accounts: &[AccountSettings],
     connections: &[Connection],
 ) -> Vec<String> {
     let mut advice = Vec::new();

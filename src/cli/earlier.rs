@@ -62,9 +62,9 @@ fn now_of(state: &LedgerState) -> Time {
 impl<'a> Before<'a> {
     /// Each ledger, and the names that it has for accounts at the tenant of `account`. `there`: the
     /// accounts of the configuration at the same tenant, itself among them.
-    fn ledgers<S>(
+    fn ledgers(
         self,
-        account: &AccountSettings<S>,
+        account: &AccountSettings,
         there: &[&AccountName],
     ) -> Vec<(&'a LedgerState, Vec<AccountName>)> {
         let own = self.own.map(|state| {
@@ -80,9 +80,9 @@ impl<'a> Before<'a> {
     }
 
     /// The requests that may still hold a slot of `spec` at the tenant of `account`, oldest first.
-    pub(super) fn past<S>(
+    pub(super) fn past(
         self,
-        account: &AccountSettings<S>,
+        account: &AccountSettings,
         there: &[&AccountName],
         spec: &LimitsSpec,
     ) -> Vec<Past> {
@@ -95,9 +95,9 @@ impl<'a> Before<'a> {
     }
 
     /// The pauses at the tenant of `account` that are not over, and how much is left of each.
-    pub(super) fn pauses<S>(
+    pub(super) fn pauses(
         self,
-        account: &AccountSettings<S>,
+        account: &AccountSettings,
         there: &[&AccountName],
     ) -> Vec<(&'a Paused, Duration)> {
         let mut pauses = Vec::new();
@@ -134,8 +134,8 @@ impl<'a> Before<'a> {
 
 /// Whether `account` is at the `tenant` of `provider`, at which another account is called `name`. Where
 /// the configuration alone does not tell, one of the same name as an account `there` is taken to be.
-pub(super) fn is_at<S>(
-    account: &AccountSettings<S>,
+pub(super) fn is_at(
+    account: &AccountSettings,
     there: &[&AccountName],
     provider: ProviderKind,
     tenant: &str,

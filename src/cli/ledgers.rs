@@ -9,7 +9,7 @@ use super::CliError;
 use super::planning::{DASH, Planned, Planning};
 use super::setup::{self, Setup};
 use super::terminal::tell;
-use crate::config::AccountOutline;
+use crate::config::AccountSettings;
 use crate::domain::{RunHeader, RunId, Uptime, WallClock};
 use crate::ledger::{
     Disk, LEDGER_SUFFIX, LedgerDamage, LedgerError, LedgerHead, LedgerReader, LedgerState,
@@ -135,7 +135,7 @@ pub(super) fn header(setup: &Setup) -> RunHeader {
         format: RunHeader::FORMAT,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         options: setup.options.clone(),
-        accounts: accounts.map(AccountOutline::header).collect(),
+        accounts: accounts.map(AccountSettings::header).collect(),
         started_at: WallClock::system().now(),
         uptime: Uptime::read(),
     }

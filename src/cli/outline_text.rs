@@ -13,7 +13,7 @@ use super::accounts::Connection;
 use super::planning::{DoneAt, Planned};
 use super::setup::{self, Setup};
 use super::terminal::{seen, shown, width, wrapped};
-use crate::config::AccountOutline;
+use crate::config::AccountSettings;
 use crate::domain::{AccountName, Action, Time, UserId, WallClock};
 use crate::lane::Until;
 use crate::ledger::Queues;
@@ -98,7 +98,7 @@ pub(super) fn orders(
 }
 
 /// Where an account leads, and as whom, once that is known.
-fn place(account: &AccountOutline, connection: Option<&Connection>) -> String {
+fn place(account: &AccountSettings, connection: Option<&Connection>) -> String {
     let title = account.kind().title();
     let mut place = format!("{}: {title}", account.name);
     let Some(identity) = connection.and_then(|it| it.identity.as_ref()) else {
@@ -114,7 +114,7 @@ fn place(account: &AccountOutline, connection: Option<&Connection>) -> String {
 
 /// What is done to the users of one account and action: how many, for good or not, how long, and the
 /// first and the last of them.
-fn order(setup: &Setup, account: &AccountOutline, action: Action, group: &PlanGroup) -> String {
+fn order(setup: &Setup, account: &AccountSettings, action: Action, group: &PlanGroup) -> String {
     let time = setup.time(&account.name, &[(action, group.rows)]);
     let users = count(group.rows, "user");
     let what = consequence(account.kind(), action);
@@ -127,7 +127,7 @@ fn order(setup: &Setup, account: &AccountOutline, action: Action, group: &PlanGr
 }
 
 /// What stays after the deletions at `account`, and what may end before they do: they take `time`.
-fn notes(text: &mut String, setup: &Setup, account: &AccountOutline, time: Duration) {
+fn notes(text: &mut String, setup: &Setup, account: &AccountSettings, time: Duration) {
     let remains = remains(account.kind(), &setup.options.include_roles);
     let short = outlived(&account.provider, time).map(|short| format!("warning: {short}"));
     for note in remains.into_iter().chain(short) {

@@ -15,7 +15,7 @@ use super::error::draw;
 use super::ledgers::{LATEST, named, resolve};
 use super::setup::Setup;
 use super::{CliError, ExitCode};
-use crate::config::AccountOutline;
+use crate::config::AccountSettings;
 use crate::domain::{
     AccountName, AgreedFile, Counted, Entry, FindBy, Outcome, PlanEnd, PlannedInput, RunOptions,
     TaskKey,
@@ -261,7 +261,7 @@ impl Planning {
         let named = self.setup.options.account.as_deref();
         let accounts = self.setup.outline.accounts.iter();
         let accounts = accounts.filter(|it| named.is_none_or(|name| it.name.as_str() == name));
-        let all: Vec<&[String]> = accounts.map(AccountOutline::id_columns).collect();
+        let all: Vec<&[String]> = accounts.map(AccountSettings::id_columns).collect();
         for column in all.first().copied().unwrap_or_default() {
             let mut read = self.read.clone();
             read.columns.id = Some(column.clone());

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::CliError;
 use super::terminal::tell;
-use crate::config::{self, AccountOutline, Outline, process_variable};
+use crate::config::{self, AccountSettings, Outline, process_variable};
 use crate::domain::{AccountName, Action, RunOptions};
 use crate::plan::time_at_limit;
 use crate::words;
@@ -36,7 +36,7 @@ impl Setup {
     }
 
     /// The account's part of the configuration.
-    pub(super) fn account(&self, name: &AccountName) -> Option<&AccountOutline> {
+    pub(super) fn account(&self, name: &AccountName) -> Option<&AccountSettings> {
         let mut accounts = self.outline.accounts.iter();
         accounts.find(|account| account.name == *name)
     }

@@ -1,17 +1,12 @@
-//! An account, complete: its secrets unread, or read.
+//! An account, complete; its secrets are empty until they are read.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
-use std::path::Path;
 use std::sync::Arc;
 
-use secrecy::SecretString;
 use url::Url;
 
-use super::environment::Lookup;
 use super::error::Mistake;
 use super::limits;
-use super::secret::SecretSource;
 use super::table::KeyTable;
 use crate::domain::{
     AccountHeader, AccountLimits, AccountName, AccountPolicy, Action, ProviderKind, Quota, Step,
@@ -58,23 +53,20 @@ pub(super) fn keys(provider: ProviderKind) -> impl Iterator<Item = &'static str>
     own.split(' ').chain(["action", "limits"])
 }
 
-/// One account. `S` is [`SecretSource`] while its secrets are unread. No secret in its `Debug`.
+/// One account. Its secrets are empty until they are read. No secret in its `Debug`.
 #[derive(Debug, Clone)]
-pub struct AccountSettings<S = SecretString> {
+pub struct AccountSettings {
     /// Its name, which rows and reports use.
     pub name: AccountName,
     /// Its provider's settings, with address and credentials.
-    pub provider: ProviderSettings<S>,
+    pub provider: ProviderSettings,
     /// The action of rows that do not say; `None`: such rows are invalid.
     pub action: Option<Action>,
     /// Its limits, the share not taken off.
     pub limits: AccountLimits,
 }
 
-/// An account whose secrets are unread.
-pub type AccountOutline = AccountSettings<SecretSource>;
-
-impl<S> AccountSettings<S> {
+impl AccountSettings {
     /// Its provider.
     pub fn kind(&self) -> ProviderKind {
         self.provider.kind()
@@ -82,10 +74,8 @@ impl<S> AccountSettings<S> {
 
     /// The columns of an input that hold its ids by its provider's file.
     pub fn id_columns(&self) -> &[String] {
-        match &self.provider {
-            ProviderSettings::File(settings) => settings.file.id_columns(),
-            _ => &[],
-        }
+        let file = self.provider.file();
+        file.map_or(&[], |file| file.id_columns())
     }
 
     /// Where its requests go, the first of them to the first.
@@ -170,9 +160,7 @@ impl<S> AccountSettings<S> {
         let requests = grouped(u64::from(quota.requests().get()));
         format!("{who} allows {requests} {what} in {span}")
     }
-}
 
-impl AccountSettings<SecretSource> {
     /// How its rows are judged.
     pub fn policy(&self) -> AccountPolicy {
         let kind = self.kind();
@@ -183,10 +171,7 @@ impl AccountSettings<SecretSource> {
             action: self.action,
             check_id: provider::check_id(kind),
             blanks_count: provider::blanks_count(kind),
-            id_pattern: match &self.provider {
-                ProviderSettings::File(settings) => settings.file.id_pattern(),
-                _ => None,
-            },
+            id_pattern: self.provider.file().and_then(|file| file.id_pattern()),
             ids_alike: provider::ids_alike(kind),
         }
     }
@@ -257,34 +242,6 @@ impl AccountSettings<SecretSource> {
             provider,
         })
     }
-
-    /// The account with its secrets read.
-    pub(super) fn read(
-        &self,
-        lookup: Lookup<'_>,
-        folder: &Path,
-    ) -> Result<AccountSettings, Mistake> {
-        let provider = self.provider.try_map(|key, source| {
-            let secret = source.read(lookup, folder);
-            secret.map_err(|mistake| mistake.of_key(key.to_owned()))
-        })?;
-        Ok(AccountSettings {
-            name: self.name.clone(),
-            provider,
-            action: self.action,
-            limits: self.limits.clone(),
-        })
-    }
-
-    /// Whether one of its secrets `is_such`.
-    pub(super) fn any_secret(&self, is_such: impl Fn(&SecretSource) -> bool) -> bool {
-        let mut any = false;
-        let _ = self.provider.try_map(|_, source| {
-            any |= is_such(source);
-            Ok::<_, Infallible>(())
-        });
-        any
-    }
 }
 
 /// Refuses a name that could not be told from others in a row or a report.
@@ -333,10 +290,7 @@ fn address(table: KeyTable<'_>, keys: &[&'static str], path: &str) -> Result<Url
 }
 
 /// What `file` wants of an account.
-fn file_settings(
-    file: &Arc<ProviderFile>,
-    table: KeyTable<'_>,
-) -> Result<FileSettings<SecretSource>, Mistake> {
+fn file_settings(file: &Arc<ProviderFile>, table: KeyTable<'_>) -> Result<FileSettings, Mistake> {
     let (plain, secret) = file.keys();
     let has_base = table.has("base_url");
     let (mut values, mut filled) = (BTreeMap::new(), file.base_url.clone());
@@ -364,7 +318,7 @@ fn file_settings(
     })
 }
 
-fn zendesk_credentials(table: KeyTable<'_>) -> Result<ZendeskCredentials<SecretSource>, Mistake> {
+fn zendesk_credentials(table: KeyTable<'_>) -> Result<ZendeskCredentials, Mistake> {
     let by_token = table.has("email") || table.has("api_token");
     let by_client = table.has("client_id") || table.has("client_secret");
     let pair = |id, secret| format!("{} with {}", table.name(id), table.name(secret));

@@ -1,12 +1,13 @@
 //! Accounts from environment variables, where there is no file: every variable, named and
-//! documented in one table.
+//! documented in one list.
 
 use std::borrow::Cow;
+use std::path::Path;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::account::{AccountOutline, SECRET_KEYS};
+use super::account::{AccountSettings, SECRET_KEYS};
 use super::error::{ConfigError, Mistake};
 use super::table::{KeyTable, written};
 use crate::domain::{AccountName, ProviderKind};
@@ -21,39 +22,10 @@ pub fn process_variable(name: &str) -> Option<String> {
 
 /// Every variable that makes, with others, an account, in the order help lists them; and what it
 /// holds. Its name is its provider's and its key's. An empty one counts as not set.
-pub const VARIABLES: [(&str, &str); 19] = [
-    (
-        "ZENDESK_SUBDOMAIN",
-        "the `acme` of https://acme.zendesk.com",
-    ),
-    ("ZENDESK_BASE_URL", "the whole address instead"),
-    (
-        "ZENDESK_EMAIL",
-        "the agent's e-mail address, with an API token",
-    ),
-    ("ZENDESK_API_TOKEN", "the API token; secret"),
-    ("ZENDESK_OAUTH_TOKEN", "an OAuth access token; secret"),
-    ("ZENDESK_CLIENT_ID", "an OAuth client's identifier"),
-    ("ZENDESK_CLIENT_SECRET", "that client's secret; secret"),
-    ("SUNCO_APP_ID", "the app whose users are meant"),
-    ("SUNCO_KEY_ID", "the API key's id, app_…, act_… or int_…"),
-    ("SUNCO_KEY_SECRET", "the API key's secret; secret"),
-    ("SUNCO_SUBDOMAIN", "the Zendesk subdomain"),
-    ("SUNCO_REGION", "us or eu, of a legacy host, instead"),
-    ("SUNCO_BASE_URL", "the whole address instead"),
-    (
-        "ZOHO_DATA_CENTER",
-        "us, eu, in, au, jp, cn, ca, sa, uk, ae or sg",
-    ),
-    ("ZOHO_ACCOUNTS_URL", "the accounts server's address instead"),
-    (
-        "ZOHO_BASE_URL",
-        "the API's address; else the token answer says it",
-    ),
-    ("ZOHO_CLIENT_ID", "the OAuth client's id"),
-    ("ZOHO_CLIENT_SECRET", "that client's secret; secret"),
-    ("ZOHO_REFRESH_TOKEN", "the refresh token; secret"),
-];
+pub fn variables() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let lines = include_str!("variables.txt").lines();
+    lines.filter_map(|line| line.split_once(": "))
+}
 
 /// The providers with a variable set.
 pub(super) fn providers(lookup: Lookup<'_>) -> impl Iterator<Item = ProviderKind> {
@@ -61,21 +33,21 @@ pub(super) fn providers(lookup: Lookup<'_>) -> impl Iterator<Item = ProviderKind
     ProviderKind::ALL.into_iter().filter(is_named)
 }
 
-/// The account that the variables of `provider` make; its name is the provider's.
+/// The account that the variables of `provider` make, its secrets read; its name is the provider's.
 pub(super) fn account(
     provider: ProviderKind,
     lookup: Lookup<'_>,
-) -> Result<AccountOutline, ConfigError> {
-    check(provider, &table(provider, lookup))
+) -> Result<AccountSettings, ConfigError> {
+    check(provider, &table(provider, lookup), Some(lookup))
 }
 
 /// The same, but its credentials need not be there: [`account`] asks for them when they are read.
 pub(super) fn account_without_credentials(
     provider: ProviderKind,
     lookup: Lookup<'_>,
-) -> Result<AccountOutline, ConfigError> {
+) -> Result<AccountSettings, ConfigError> {
     let mut table = table(provider, lookup);
-    check(provider, &table).or_else(|_| {
+    check(provider, &table, None).or_else(|_| {
         for key in ["email", "client_id", "key_id"].iter().chain(&SECRET_KEYS) {
             table.remove(*key);
         }
@@ -88,12 +60,12 @@ pub(super) fn account_without_credentials(
         for key in stand_ins {
             table.insert(unplaced(Cow::Borrowed(*key)), text("unset"));
         }
-        check(provider, &table)
+        check(provider, &table, None)
     })
 }
 
 /// The error that `mistake` is in the variables of `provider`.
-pub(super) fn error(provider: ProviderKind, mistake: Mistake) -> ConfigError {
+fn error(provider: ProviderKind, mistake: Mistake) -> ConfigError {
     let named = |key| written(Some(provider), key);
     let what = match &mistake.key {
         Some(key) => format!("environment variable `{}` cannot be used", named(key)),
@@ -102,17 +74,22 @@ pub(super) fn error(provider: ProviderKind, mistake: Mistake) -> ConfigError {
     ConfigError::new(what).because(mistake)
 }
 
-fn check(provider: ProviderKind, table: &DeTable<'_>) -> Result<AccountOutline, ConfigError> {
+fn check(
+    provider: ProviderKind,
+    table: &DeTable<'_>,
+    lookup: Option<Lookup<'_>>,
+) -> Result<AccountSettings, ConfigError> {
     let name = AccountName::new(provider.name());
-    let table = KeyTable::new(table, Some(provider));
-    AccountOutline::check(name, provider, None, table).map_err(|mistake| error(provider, mistake))
+    let reads = lookup.map(|lookup| (lookup, Path::new("")));
+    let table = KeyTable::new(table, Some(provider), reads);
+    AccountSettings::check(name, provider, None, table).map_err(|mistake| error(provider, mistake))
 }
 
 /// The variables of `provider` that are set, as an account's table. A blank one is not set.
 fn table(provider: ProviderKind, lookup: Lookup<'_>) -> DeTable<'static> {
     let prefix = written(Some(provider), "");
     let mut table = DeTable::new();
-    for (name, _) in VARIABLES {
+    for (name, _) in variables() {
         let Some(key) = name.strip_prefix(&prefix) else {
             continue;
         };

@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::account::{AccountOutline, AccountSettings, check_name, keys};
+use super::account::{AccountSettings, check_name, keys};
 use super::environment::{self, Lookup};
 use super::error::{ConfigError, Mistake, is_like};
 use super::secret::{SecretSource, read_file, warn_if_world_readable};
@@ -31,7 +31,7 @@ const DENY_TENANTS: &str = "deny_tenants";
 #[derive(Debug, Clone)]
 pub struct Outline {
     /// The accounts, sorted by name when they come from a file. Never empty.
-    pub accounts: Vec<AccountOutline>,
+    pub accounts: Vec<AccountSettings>,
     /// `deny_tenants`: nothing is deleted at tenants whose names hold such a word, in any case.
     pub deny_tenants: Vec<String>,
     /// The file; `None`: the environment's variables.
@@ -74,19 +74,28 @@ impl Outline {
     ) -> Result<Vec<AccountSettings>, ConfigError> {
         let used = self.accounts.iter().filter(|account| used(&account.name));
         let Some(document) = &self.document else {
-            let read = |account: &AccountOutline| {
-                let provider = account.kind();
-                // Now its credentials must be there.
-                let account = environment::account(provider, lookup)?;
-                let read = account.read(lookup, Path::new(""));
-                read.map_err(|mistake| environment::error(provider, mistake))
-            };
-            return used.map(read).collect();
+            // Now their credentials must be there.
+            let read = used.map(|account| environment::account(account.kind(), lookup));
+            return read.collect();
         };
-        document.check_permissions(&self.accounts)?;
-        let folder = document.path.parent().unwrap_or(Path::new(""));
+        let root = document.root();
+        let all = root.get(ACCOUNTS).and_then(|all| all.get_ref().as_table());
+        let table = |account: &AccountSettings| {
+            let own = all.and_then(|all| all.get(account.name.as_str()));
+            own.and_then(|own| own.get_ref().as_table())
+                .unwrap_or(&root)
+        };
+        let sources = self.accounts.iter().flat_map(|account| {
+            let keys = account.provider.secrets().into_iter();
+            keys.filter_map(|(key, _)| table(account).get(key))
+        });
+        let sources = sources.filter_map(|value| SecretSource::parse(value.get_ref()).ok());
+        document.check_permissions(&sources.collect::<Vec<_>>())?;
+        let reads = Some((lookup, document.folder()));
         used.map(|account| {
-            let read = account.read(lookup, folder);
+            let (table, file) = (table(account), account.provider.file().cloned());
+            let table = KeyTable::new(table, None, reads);
+            let read = AccountSettings::check(account.name.clone(), account.kind(), file, table);
             read.map_err(|mistake| document.mistake(account.name.as_str(), mistake))
         })
         .collect()
@@ -123,6 +132,16 @@ impl Document {
         self.text.expose_secret()
     }
 
+    fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
+    }
+
+    /// What stands in it; nothing, where it is no TOML.
+    fn root(&self) -> DeTable<'_> {
+        let root = DeTable::parse(self.text()).map(Spanned::into_inner);
+        root.unwrap_or_default()
+    }
+
     /// The accounts, checked, their secrets unread.
     fn outline(self) -> Result<Outline, ConfigError> {
         let root = DeTable::parse(self.text()).map_err(|error| self.syntax(&error))?;
@@ -132,7 +151,7 @@ impl Document {
         if let Some(key) = keys.find(|key| !known.contains(key)) {
             return Err(self.error(&[key], Mistake::unknown_key(key, &known)));
         }
-        let mut accounts: Vec<AccountOutline> = Vec::new();
+        let mut accounts: Vec<AccountSettings> = Vec::new();
         let tables = root.get(ACCOUNTS).and_then(|all| all.get_ref().as_table());
         for (name, value) in tables.into_iter().flatten() {
             let name = name.get_ref().as_ref();
@@ -141,8 +160,7 @@ impl Document {
                 let why = "another account's name differs from it in case only; name one otherwise";
                 return Err(self.error(&[ACCOUNTS, name], why));
             }
-            let folder = self.path.parent().unwrap_or(Path::new(""));
-            let account = check_account(name, value.get_ref(), folder);
+            let account = check_account(name, value.get_ref(), self.folder());
             accounts.push(account.map_err(|mistake| self.mistake(name, mistake))?);
         }
         if accounts.is_empty() {
@@ -161,14 +179,13 @@ impl Document {
     }
 
     /// Warns of secrets that others can read, and refuses commands that others may have written.
-    fn check_permissions(&self, accounts: &[AccountOutline]) -> Result<(), ConfigError> {
-        let any = |is_such: fn(&SecretSource) -> bool| {
-            accounts.iter().any(|account| account.any_secret(is_such))
-        };
-        if any(|source| matches!(source, SecretSource::Given(_))) {
+    fn check_permissions(&self, secrets: &[SecretSource]) -> Result<(), ConfigError> {
+        let mut all = secrets.iter();
+        if all.any(|source| matches!(source, SecretSource::Given(_))) {
             warn_if_world_readable(&self.metadata, &self.path);
         }
-        if any(|source| matches!(source, SecretSource::Command(_))) {
+        let mut all = secrets.iter();
+        if all.any(|source| matches!(source, SecretSource::Command(_))) {
             check_trusted(&self.metadata, &self.path)?;
         }
         Ok(())
@@ -184,8 +201,7 @@ impl Document {
 
     /// What is wrong with the key at `path`, or with the table that lacks it.
     fn error(&self, path: &[&str], mistake: impl Into<Mistake>) -> ConfigError {
-        let root = DeTable::parse(self.text()).map(Spanned::into_inner);
-        let root = root.unwrap_or_default();
+        let root = self.root();
         let (mut span, mut table) = (0..0, Some(&root));
         for key in path {
             let Some((key, value)) = table.and_then(|table| table.get_key_value(*key)) else {
@@ -266,18 +282,18 @@ fn check_account(
     name: &str,
     value: &DeValue<'_>,
     folder: &Path,
-) -> Result<AccountOutline, Mistake> {
+) -> Result<AccountSettings, Mistake> {
     let Some(values) = value.as_table() else {
         let why = format!("it must be a table: `[{ACCOUNTS}.{name}]`");
         return Err(Mistake::from(why));
     };
-    let table = KeyTable::new(values, None);
+    let table = KeyTable::new(values, None, None);
     let own = match table.text("provider")? {
         Some(text) => own_provider(&text, folder).map_err(|why| table.mistake("provider", why))?,
         None => None,
     };
     if let Some((kind, file)) = own {
-        return AccountOutline::check(check_name(name, kind)?, kind, Some(file), table);
+        return AccountSettings::check(check_name(name, kind)?, kind, Some(file), table);
     }
     let mut providers = Vec::from(ProviderKind::ALL.map(|it| (it.name(), it)));
     let shipped = ProviderFile::shipped_names();
@@ -292,7 +308,7 @@ fn check_account(
         )));
     };
     let name = check_name(name, provider)?;
-    AccountOutline::check(name, provider, None, table)
+    AccountSettings::check(name, provider, None, table)
 }
 
 /// The provider that the file at `path` describes, or why it is refused.

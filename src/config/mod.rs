@@ -24,10 +24,9 @@ mod table;
 /// The JSON schema of a configuration file.
 pub const SCHEMA: &str = include_str!("schema.json");
 
-pub use account::{AccountOutline, AccountSettings, SECRET_KEYS};
-pub use environment::{Lookup, VARIABLES, process_variable};
+pub use account::{AccountSettings, SECRET_KEYS};
+pub use environment::{Lookup, process_variable, variables};
 pub use error::{ConfigError, MarkedLine};
 pub use limits::CONCURRENCY_MAX;
 pub use load::{Outline, load_outline, own_provider};
 pub use locate::{FILE_NAME, locate};
-pub use secret::SecretSource;

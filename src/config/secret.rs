@@ -28,7 +28,7 @@ const COMMAND_WORDS_MAX: usize = 256;
 
 /// Where a secret comes from.
 #[derive(Clone)]
-pub enum SecretSource {
+pub(super) enum SecretSource {
     /// It stands in the configuration itself.
     Given(SecretString),
     /// The value of an environment variable.

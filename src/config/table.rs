@@ -1,8 +1,12 @@
 //! An account's table, from a file or from variables: its keys, read one by one.
 
+use std::path::Path;
+
+use secrecy::SecretString;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::environment::Lookup;
 use super::error::{Mistake, list};
 use super::secret::SecretSource;
 use crate::domain::ProviderKind;
@@ -19,23 +23,30 @@ pub(super) fn written(provider: Option<ProviderKind>, key: &str) -> String {
 }
 
 /// An account's table, or the table of its limits.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct KeyTable<'a> {
     values: &'a DeTable<'a>,
     /// Whose variables it was made of; `None`: it stands in a file.
     provider: Option<ProviderKind>,
     /// What stands before each key in a mistake: nothing, or `limits.`.
     prefix: &'static str,
+    /// How secrets are read, files of theirs from which folder; `None`: they are left where they are.
+    reads: Option<(Lookup<'a>, &'a Path)>,
 }
 
 impl<'a> KeyTable<'a> {
-    /// The table of an account.
-    pub(super) const fn new(values: &'a DeTable<'a>, provider: Option<ProviderKind>) -> Self {
+    /// The table of an account. `reads`: how its secrets are read, and files of theirs from which folder.
+    pub(super) const fn new(
+        values: &'a DeTable<'a>,
+        provider: Option<ProviderKind>,
+        reads: Option<(Lookup<'a>, &'a Path)>,
+    ) -> Self {
         let prefix = "";
         Self {
             values,
             provider,
             prefix,
+            reads,
         }
     }
 
@@ -128,12 +139,16 @@ impl<'a> KeyTable<'a> {
         chosen.map(|(_, choice)| Some(*choice)).ok_or_else(wrong)
     }
 
-    /// Where a secret is; it must be said.
-    pub(super) fn secret(&self, key: &str) -> Result<SecretSource, Mistake> {
-        let value = self
-            .value(key)
-            .ok_or_else(|| Self::lacks(&self.name(key)))?;
-        SecretSource::parse(value).map_err(|why| self.mistake(key, why))
+    /// A secret; where it is must be said. Empty, unless it is read.
+    pub(super) fn secret(&self, key: &str) -> Result<SecretString, Mistake> {
+        let value = self.value(key);
+        let value = value.ok_or_else(|| Self::lacks(&self.name(key)))?;
+        let source = SecretSource::parse(value).map_err(|why| self.mistake(key, why))?;
+        let Some((lookup, folder)) = self.reads else {
+            return Ok(SecretString::default());
+        };
+        let secret = source.read(lookup, folder);
+        secret.map_err(|mistake| self.mistake(key, mistake))
     }
 
     /// A printable word without blanks; it must be there.

@@ -19,7 +19,7 @@ const OAUTH_WAY: &str = "make an OAuth client with the grant `client_credentials
 const READY_TOKEN_LIVES: Duration = Duration::from_mins(30);
 
 /// What is to be said of a plan that takes `time`: a ready access token may die before it is over.
-pub fn outlived<S>(settings: &ProviderSettings<S>, time: Duration) -> Option<&'static str> {
+pub fn outlived(settings: &ProviderSettings, time: Duration) -> Option<&'static str> {
     let ProviderSettings::Zendesk(settings) = settings else {
         return None;
     };
@@ -31,7 +31,7 @@ pub fn outlived<S>(settings: &ProviderSettings<S>, time: Duration) -> Option<&'s
 }
 
 /// What is to be seen to in time.
-pub fn token_warning<S>(settings: &ProviderSettings<S>) -> Option<String> {
+pub fn token_warning(settings: &ProviderSettings) -> Option<String> {
     let ProviderSettings::Zendesk(settings) = settings else {
         return None;
     };
@@ -44,7 +44,7 @@ pub fn token_warning<S>(settings: &ProviderSettings<S>) -> Option<String> {
 }
 
 /// Whose key it is; `None`: the provider has no such keys.
-pub fn key_owner<S>(settings: &ProviderSettings<S>) -> Option<&'static str> {
+pub fn key_owner(settings: &ProviderSettings) -> Option<&'static str> {
     match settings {
         ProviderSettings::Sunco(settings) => Some(match settings.key_id.get(..4) {
             Some("app_") => "key of this app",

@@ -1,6 +1,4 @@
 //! What each provider must be told to be used, complete, and the way from there to the provider.
-//!
-//! `S` is a secret; in a configuration whose secrets are unread, where it is to be had.
 
 use std::sync::Arc;
 
@@ -8,59 +6,58 @@ use secrecy::{ExposeSecret as _, SecretString};
 use thiserror::Error;
 use url::Url;
 
-use super::file::{self, FileSettings};
-use super::sunco::Sunco;
+use super::file::{self, FileSettings, ProviderFile};
 use super::{Provider, auth, sunco, zendesk, zoho};
 use crate::domain::{AccountLimits, IdProblem, ProviderKind, Step};
 
 /// Zendesk Support.
 #[derive(Debug, Clone)]
-pub struct ZendeskSettings<S = SecretString> {
+pub struct ZendeskSettings {
     /// `https://{subdomain}.zendesk.com`, or what stands in for it.
     pub base_url: Url,
     /// How requests are authorized.
-    pub credentials: ZendeskCredentials<S>,
+    pub credentials: ZendeskCredentials,
 }
 
 /// Zendesk's kinds of credentials.
 #[derive(Debug, Clone)]
-pub enum ZendeskCredentials<S = SecretString> {
+pub enum ZendeskCredentials {
     /// E-mail address and API token, as Basic authorization. Zendesk ends these on 2027-04-30,
     /// see <https://developer.zendesk.com/documentation/api-basics/authentication/oauth-migration/>.
     ApiToken {
         /// The agent's address.
         email: String,
         /// The token.
-        token: S,
+        token: SecretString,
     },
     /// An OAuth access token, as it is.
     OAuthToken {
         /// The token.
-        token: S,
+        token: SecretString,
     },
     /// An OAuth access token, and the refresh token that came with it, which can be used once.
     Refresh {
         /// The access token.
-        token: S,
+        token: SecretString,
         /// The refresh token.
-        refresh: S,
+        refresh: SecretString,
         /// The client's unique identifier; `None`: it is not asked for.
         id: Option<String>,
         /// Its secret; `None`: a public client has none.
-        secret: Option<S>,
+        secret: Option<SecretString>,
     },
     /// An OAuth client, whose tokens are fetched and renewed.
     Client {
         /// The client's unique identifier.
         id: String,
         /// Its secret.
-        secret: S,
+        secret: SecretString,
     },
 }
 
 /// Sunshine Conversations.
 #[derive(Debug, Clone)]
-pub struct SuncoSettings<S = SecretString> {
+pub struct SuncoSettings {
     /// `https://{subdomain}.zendesk.com/sc`, a legacy host, or what stands in for it.
     pub base_url: Url,
     /// The app whose users are meant.
@@ -70,14 +67,14 @@ pub struct SuncoSettings<S = SecretString> {
     /// The key's id, `app_…`, `act_…`, `svc_…` or `int_…`.
     pub key_id: String,
     /// The key's secret.
-    pub key_secret: S,
+    pub key_secret: SecretString,
     /// Whether the key signs a JWT (HS256); else it goes as Basic authorization.
     pub is_jwt: bool,
 }
 
 /// Zoho CRM.
 #[derive(Debug, Clone)]
-pub struct ZohoSettings<S = SecretString> {
+pub struct ZohoSettings {
     /// The data centre's accounts server, e.g. `https://accounts.zoho.eu`.
     pub accounts_url: Url,
     /// Where the API is; `None`: where the token answer's `api_domain` says.
@@ -87,62 +84,46 @@ pub struct ZohoSettings<S = SecretString> {
     /// The client's id.
     pub client_id: String,
     /// The client's secret.
-    pub client_secret: S,
+    pub client_secret: SecretString,
     /// The refresh token.
-    pub refresh_token: S,
+    pub refresh_token: SecretString,
 }
 
 /// The settings of whichever provider an account is at.
 #[derive(Debug, Clone)]
-pub enum ProviderSettings<S = SecretString> {
+pub enum ProviderSettings {
     /// Zendesk Support.
-    Zendesk(ZendeskSettings<S>),
+    Zendesk(ZendeskSettings),
     /// Sunshine Conversations.
-    Sunco(SuncoSettings<S>),
+    Sunco(SuncoSettings),
     /// Zoho CRM.
-    Zoho(ZohoSettings<S>),
+    Zoho(ZohoSettings),
     /// A provider from a file.
-    File(FileSettings<S>),
+    File(FileSettings),
 }
 
-impl<S> ZendeskCredentials<S> {
-    fn try_map<T, E>(
-        &self,
-        read: &mut impl FnMut(&str, &S) -> Result<T, E>,
-    ) -> Result<ZendeskCredentials<T>, E> {
-        use ZendeskCredentials::{ApiToken, Client, OAuthToken, Refresh};
-
-        Ok(match self {
-            ApiToken { email, token } => ApiToken {
-                email: email.clone(),
-                token: read("api_token", token)?,
-            },
-            OAuthToken { token } => OAuthToken {
-                token: read("oauth_token", token)?,
-            },
-            Refresh {
+impl ZendeskCredentials {
+    /// The secrets by their keys in the configuration.
+    fn secrets(&self) -> Vec<(&str, &SecretString)> {
+        match self {
+            Self::ApiToken { token, .. } => vec![("api_token", token)],
+            Self::OAuthToken { token } => vec![("oauth_token", token)],
+            Self::Client { secret, .. } => vec![("client_secret", secret)],
+            Self::Refresh {
                 token,
                 refresh,
-                id,
                 secret,
-            } => Refresh {
-                token: read("oauth_token", token)?,
-                refresh: read("refresh_token", refresh)?,
-                id: id.clone(),
-                secret: match secret {
-                    Some(secret) => Some(read("client_secret", secret)?),
-                    None => None,
-                },
-            },
-            Client { id, secret } => Client {
-                id: id.clone(),
-                secret: read("client_secret", secret)?,
-            },
-        })
+                ..
+            } => {
+                let secret = secret.iter().map(|secret| ("client_secret", secret));
+                let both = [("oauth_token", token), ("refresh_token", refresh)];
+                both.into_iter().chain(secret).collect()
+            }
+        }
     }
 }
 
-impl<S> ProviderSettings<S> {
+impl ProviderSettings {
     /// The provider.
     pub fn kind(&self) -> ProviderKind {
         match self {
@@ -162,50 +143,33 @@ impl<S> ProviderSettings<S> {
         }
     }
 
-    /// A digest of what a provider file says of requests and answers; `None`: this program says it.
-    pub fn rules(&self) -> Option<String> {
+    /// The file that describes the provider; `None`: it is one of this program's own.
+    pub fn file(&self) -> Option<&Arc<ProviderFile>> {
         match self {
-            Self::File(settings) => Some(settings.file.digest()),
+            Self::File(settings) => Some(&settings.file),
             _ => None,
         }
     }
 
-    /// The same settings, with what `read` makes of each secret and its key in the configuration.
-    pub fn try_map<T, E>(
-        &self,
-        mut read: impl FnMut(&str, &S) -> Result<T, E>,
-    ) -> Result<ProviderSettings<T>, E> {
-        Ok(match self {
-            Self::Zendesk(zendesk) => ProviderSettings::Zendesk(ZendeskSettings {
-                base_url: zendesk.base_url.clone(),
-                credentials: zendesk.credentials.try_map(&mut read)?,
-            }),
-            Self::Sunco(sunco) => ProviderSettings::Sunco(SuncoSettings {
-                base_url: sunco.base_url.clone(),
-                app_id: sunco.app_id.clone(),
-                brand_id: sunco.brand_id.clone(),
-                key_id: sunco.key_id.clone(),
-                key_secret: read("key_secret", &sunco.key_secret)?,
-                is_jwt: sunco.is_jwt,
-            }),
-            Self::Zoho(zoho) => ProviderSettings::Zoho(ZohoSettings {
-                accounts_url: zoho.accounts_url.clone(),
-                base_url: zoho.base_url.clone(),
-                version: zoho.version.clone(),
-                client_id: zoho.client_id.clone(),
-                client_secret: read("client_secret", &zoho.client_secret)?,
-                refresh_token: read("refresh_token", &zoho.refresh_token)?,
-            }),
+    /// A digest of what a provider file says of requests and answers; `None`: this program says it.
+    pub fn rules(&self) -> Option<String> {
+        self.file().map(|file| file.digest())
+    }
+
+    /// The secrets by their keys in the configuration.
+    pub fn secrets(&self) -> Vec<(&str, &SecretString)> {
+        match self {
+            Self::Zendesk(zendesk) => zendesk.credentials.secrets(),
+            Self::Sunco(sunco) => vec![("key_secret", &sunco.key_secret)],
+            Self::Zoho(zoho) => vec![
+                ("client_secret", &zoho.client_secret),
+                ("refresh_token", &zoho.refresh_token),
+            ],
             Self::File(file) => {
-                let read = |(key, secret): (&String, &S)| Ok((key.clone(), read(key, secret)?));
-                ProviderSettings::File(FileSettings {
-                    file: Arc::clone(&file.file),
-                    base_url: file.base_url.clone(),
-                    plain: file.plain.clone(),
-                    secrets: file.secrets.iter().map(read).collect::<Result<_, _>>()?,
-                })
+                let secrets = file.secrets.iter();
+                secrets.map(|(key, secret)| (&**key, secret)).collect()
             }
-        })
+        }
     }
 }
 
@@ -221,7 +185,9 @@ pub struct BuildError {
 
 /// The provider of an account, ready for requests.
 pub fn build(settings: ProviderSettings) -> Result<Box<dyn Provider>, BuildError> {
-    settings.try_map(|key, secret| auth::check_plain(key, secret.expose_secret()))?;
+    for (key, secret) in settings.secrets() {
+        auth::check_plain(key, secret.expose_secret())?;
+    }
     Ok(match settings {
         ProviderSettings::Zendesk(settings) => {
             use ZendeskCredentials::{Client, Refresh};
@@ -230,7 +196,16 @@ pub fn build(settings: ProviderSettings) -> Result<Box<dyn Provider>, BuildError
             }
             Box::new(settings)
         }
-        ProviderSettings::Sunco(settings) => Box::new(Sunco::try_new(settings)?),
+        ProviderSettings::Sunco(settings) => {
+            auth::check_plain("key_id", &settings.key_id)?;
+            if settings.key_id.contains(':') && !settings.is_jwt {
+                return Err(BuildError {
+                    setting: "key_id".to_owned(),
+                    problem: "holds a colon, which no key's id does",
+                });
+            }
+            Box::new(settings)
+        }
         ProviderSettings::Zoho(settings) => {
             auth::check_plain("client_id", &settings.client_id)?;
             Box::new(settings)

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 
 use serde_json::Value;
-use userpurge::config::VARIABLES;
+use userpurge::config::variables;
 use userpurge::domain::{Counted, Outcome, ProviderKind};
 use userpurge::help::TOPICS;
 use userpurge::provider::{KNOWN_ROLES, ProviderFile, defaults};
@@ -140,7 +140,7 @@ fn actions_limits_roles_and_variables_are_those_of_the_program() {
         let safety = topic("safety").to_lowercase();
         assert!(safety.contains(role) || safety.contains(&plain), "{role}");
     }
-    for (name, _) in VARIABLES {
+    for (name, _) in variables() {
         assert!(topic("config").contains(&format!("`{name}`")), "{name}");
     }
 }

@@ -10,7 +10,7 @@ use super::looking::{
 };
 use super::options::{DiagnosticsArgs, RoleArgs, RowsArgs, WorkArgs};
 use super::values::{inputs, parse_head};
-use crate::config::VARIABLES;
+use crate::config::variables;
 use crate::help::TOPICS;
 use crate::ledger::LedgerHead;
 use crate::words::fold;
@@ -255,8 +255,8 @@ fn after_help() -> String {
 
 /// Exit codes, and the variables that the program itself goes by.
 fn after_long_help() -> String {
-    let variable = |(name, holds): &(&str, &str)| format!("  {name:<22} {holds}\n");
-    let variables: String = VARIABLES.iter().map(variable).collect();
+    let variable = |(name, holds)| format!("  {name:<22} {holds}\n");
+    let variables: String = variables().map(variable).collect();
     let (before, after) = (text("userpurge"), after_help());
     format!("{before}\n{variables}\n{after}")
 }

@@ -61,7 +61,7 @@ impl ProviderFile {
 
 /// A provider file as one account uses it.
 #[derive(Debug, Clone)]
-pub struct FileSettings<S = SecretString> {
+pub struct FileSettings {
     /// The file.
     pub file: Arc<ProviderFile>,
     /// The file's, its keys filled in, or what stands in for it.
@@ -69,7 +69,7 @@ pub struct FileSettings<S = SecretString> {
     /// The values of the keys that are no secrets.
     pub plain: BTreeMap<String, String>,
     /// The values of those that are.
-    pub secrets: BTreeMap<String, S>,
+    pub secrets: BTreeMap<String, SecretString>,
 }
 
 impl FileSettings {

@@ -19,47 +19,17 @@ use serde_json::json;
 
 use super::address::endpoint;
 use super::{
-    Access, Authorize, BuildError, Found, Identity, LookupFor, Provider, Reply, Request,
-    SuncoSettings, Verdict, auth, contract, find,
+    Access, Authorize, Found, Identity, LookupFor, Provider, Reply, Request, SuncoSettings,
+    Verdict, auth, contract, find,
 };
 use crate::domain::{
     AccountLimits, FindBy, IdProblem, ProviderKind, Step, UserId, UserState, split_brand,
 };
 
-/// Sunshine Conversations, as one account uses it.
-#[derive(Debug)]
-pub(in crate::provider) struct Sunco {
-    access: Access,
-    app_id: String,
-    brand_id: Option<String>,
+impl SuncoSettings {
     /// Whether the key is an integration's, which may not read the app.
-    is_integration: bool,
-}
-
-impl Sunco {
-    /// Checks the settings and, for a JWT, signs it.
-    pub(in crate::provider) fn try_new(settings: SuncoSettings) -> Result<Self, BuildError> {
-        auth::check_plain("key_id", &settings.key_id)?;
-        let (key, secret) = (&settings.key_id, &settings.key_secret);
-        let authorization = if settings.is_jwt {
-            jwt(key, secret)
-        } else if key.contains(':') {
-            return Err(BuildError {
-                setting: "key_id".to_owned(),
-                problem: "holds a colon, which no key's id does",
-            });
-        } else {
-            auth::basic(key, secret)
-        };
-        Ok(Self {
-            access: Access {
-                base: settings.base_url,
-                authorization,
-            },
-            app_id: settings.app_id,
-            brand_id: settings.brand_id,
-            is_integration: settings.key_id.starts_with(INTEGRATION),
-        })
+    fn is_integration(&self) -> bool {
+        self.key_id.starts_with(INTEGRATION)
     }
 
     fn request(&self, method: Method, access: &Access, path: &[&str]) -> Request {
@@ -105,17 +75,25 @@ pub(in crate::provider) fn defaults() -> AccountLimits {
     contract::limits(contract::quota(600, Duration::from_mins(1)), 8)
 }
 
-impl Provider for Sunco {
+impl Provider for SuncoSettings {
     fn kind(&self) -> ProviderKind {
         ProviderKind::Sunco
     }
 
     fn authorize(&self) -> Authorize {
-        Authorize::Fixed(self.access.clone())
+        let (key, secret) = (&self.key_id, &self.key_secret);
+        Authorize::Fixed(Access {
+            base: self.base_url.clone(),
+            authorization: if self.is_jwt {
+                jwt(key, secret)
+            } else {
+                auth::basic(key, secret)
+            },
+        })
     }
 
     fn identify(&self, access: &Access) -> Request {
-        if self.is_integration {
+        if self.is_integration() {
             // The one read that such a key may make of the app itself.
             let own = ["integrations", "me", "webhooks"];
             return self.request(Method::GET, access, &own);
@@ -124,7 +102,7 @@ impl Provider for Sunco {
     }
 
     fn identified(&self, access: &Access, reply: &Reply) -> Result<Identity, Verdict> {
-        let body = if self.is_integration {
+        let body = if self.is_integration() {
             "webhooks"
         } else {
             "app"
