@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::account::{AccountSettings, SECRET_KEYS};
-use super::error::{ConfigError, Mistake};
+use super::error::ConfigError;
 use super::table::{KeyTable, written};
 use crate::domain::{AccountName, ProviderKind};
 
@@ -64,16 +64,7 @@ pub(super) fn account_without_credentials(
     })
 }
 
-/// The error that `mistake` is in the variables of `provider`.
-fn error(provider: ProviderKind, mistake: Mistake) -> ConfigError {
-    let named = |key| written(Some(provider), key);
-    let what = match &mistake.key {
-        Some(key) => format!("environment variable `{}` cannot be used", named(key)),
-        None => format!("the environment variables `{}…` make no account", named("")),
-    };
-    ConfigError::new(what).because(mistake)
-}
-
+/// The account that `table` makes; with `lookup`, its secrets read.
 fn check(
     provider: ProviderKind,
     table: &DeTable<'_>,
@@ -82,7 +73,14 @@ fn check(
     let name = AccountName::new(provider.name());
     let reads = lookup.map(|lookup| (lookup, Path::new("")));
     let table = KeyTable::new(table, Some(provider), reads);
-    AccountSettings::check(name, provider, None, table).map_err(|mistake| error(provider, mistake))
+    AccountSettings::check(name, provider, None, table).map_err(|mistake| {
+        let named = |key| written(Some(provider), key);
+        let what = match &mistake.key {
+            Some(key) => format!("environment variable `{}` cannot be used", named(key)),
+            None => format!("the environment variables `{}…` make no account", named("")),
+        };
+        ConfigError::new(what).because(mistake)
+    })
 }
 
 /// The variables of `provider` that are set, as an account's table. A blank one is not set.

@@ -17,7 +17,7 @@ use super::error::{ConfigError, Mistake, is_like};
 use super::secret::{SecretSource, read_file, warn_if_world_readable};
 use super::table::KeyTable;
 use crate::domain::{AccountName, ProviderKind};
-use crate::provider::{FileProblem, ProviderFile};
+use crate::provider::{FileProblem, ProviderFile, span_of};
 use crate::words::shell_path;
 
 /// The longest configuration read, in bytes: thousands of accounts.
@@ -201,14 +201,7 @@ impl Document {
 
     /// What is wrong with the key at `path`, or with the table that lacks it.
     fn error(&self, path: &[&str], mistake: impl Into<Mistake>) -> ConfigError {
-        let root = self.root();
-        let (mut span, mut table) = (0..0, Some(&root));
-        for key in path {
-            let Some((key, value)) = table.and_then(|table| table.get_key_value(*key)) else {
-                break;
-            };
-            (span, table) = (key.span(), value.get_ref().as_table());
-        }
+        let span = span_of(&self.root(), path.iter().copied());
         let what = format!(
             "`{}` in `{}`, line {}, cannot be used",
             path.join("."),

@@ -46,11 +46,11 @@ impl ProviderKind {
     }
 
     /// Whether it can be asked for the users of such keys.
-    pub const fn finds(self, by: FindBy) -> bool {
+    pub fn finds(self, by: FindBy) -> bool {
         match self {
             Self::Zendesk | Self::Sunco => true,
             Self::Zoho => matches!(by, FindBy::Email),
-            Self::Own(_) => false,
+            Self::Own(name) => name.provider().is_some_and(|it| it.finds.contains(&by)),
         }
     }
 

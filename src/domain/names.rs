@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Step};
+use super::{Action, FindBy, Step};
 
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -181,6 +181,8 @@ pub struct ProviderFacts {
     pub actions: Vec<Action>,
     /// What each of them does to a user, and whether it can be undone.
     pub consequences: Vec<String>,
+    /// What keys it can be asked for the users of.
+    pub finds: Vec<FindBy>,
 }
 
 /// A name that a provider file brought, of a provider, an action or a step. One byte, so that it can

@@ -13,7 +13,7 @@ use thiserror::Error;
 use crate::domain::{FindBy, JobId, Said, Step, StopKind, Task, UserId, UserState};
 use crate::provider::{
     self, Detail, Found, Identity, JobState, LookupFor, Provider, RateHints, Reply, RowEnd,
-    Transient, Verdict,
+    Transient, UserLookup, Verdict,
 };
 use crate::transport::TransportError;
 
@@ -247,7 +247,12 @@ impl Purpose {
         reply: &Reply,
     ) -> Result<(Meaning, Detail), Verdict> {
         if let Some((purpose, ids)) = self.lookup() {
-            let states = provider.looked_up(purpose, ids, primary_contact, reply)?;
+            let asked = UserLookup {
+                purpose,
+                ids,
+                primary_contact,
+            };
+            let states = provider.looked_up(&asked, reply)?;
             return Ok((Meaning::Users(states), Detail::default()));
         }
         // A provider has what it was asked for.

@@ -243,7 +243,13 @@ impl Planner {
         let AccountPolicy { name, provider, .. } = &self.accounts[place];
         if !provider.finds(by) {
             let title = provider.title();
-            let why = format!("account `{name}` is at {title}, which finds nobody by {by}");
+            let more = match provider {
+                ProviderKind::Own(_) => {
+                    "; `[find]` in its file would say how: `userpurge help providers`"
+                }
+                _ => "",
+            };
+            let why = format!("account `{name}` is at {title}, which finds nobody by {by}{more}");
             return Err(refuse(&why));
         }
         Ok(Some((name.clone(), row.id.into_owned(), table.cells())))

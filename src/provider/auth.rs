@@ -149,7 +149,7 @@ fn no_object(reply: &Reply, body: &Body<'_>) -> Verdict {
         }
         401 | 403 if !matches!(body, Body::Markup) => {
             let what = format!("{http}, without a word why");
-            verdict::condemned(StopKind::CredentialsRejected, "token_refused", what)
+            verdict::rejected("token_refused", what)
         }
         _ => {
             let what = format!("{http}, with something that is not its JSON");

@@ -28,6 +28,13 @@ pub(super) enum Body<'a> {
     Other,
 }
 
+/// The JSON of an answer, also where it is no object; `None`: it is none, or too much.
+pub(super) fn json(reply: &Reply) -> Option<Value> {
+    let text = std::str::from_utf8(&reply.body).ok();
+    let text = text.filter(|text| values_at_most(text) <= VALUES_MAX)?;
+    serde_json::from_str(text.trim_start_matches('\u{feff}')).ok()
+}
+
 impl<'a> Body<'a> {
     pub(super) fn of(reply: &'a Reply) -> Self {
         let Ok(text) = std::str::from_utf8(&reply.body) else {
@@ -70,6 +77,16 @@ pub(super) fn id_text(value: Option<&Value>) -> Option<String> {
         Value::Number(number) => number.as_u64().map(|id| id.to_string()),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
+}
+
+/// An answer that holds a list in the field `name`, and that list.
+pub(super) fn list<'b>(
+    reply: &Reply,
+    body: &'b Body<'_>,
+    name: &str,
+) -> Option<(&'b Object, &'b [Value])> {
+    let answer = body.object().filter(|_| reply.status == 200)?;
+    Some((answer, answer.get(name)?.as_array()?))
 }
 
 /// The text of the field `name`, if it is a text.

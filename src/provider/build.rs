@@ -227,19 +227,16 @@ pub fn check_id(kind: ProviderKind) -> fn(&str) -> Result<&str, IdProblem> {
 /// Whether an id of this kind of account may begin or end with a blank.
 pub fn blanks_count(kind: ProviderKind) -> fn(&str) -> bool {
     match kind {
-        ProviderKind::Zendesk | ProviderKind::Zoho | ProviderKind::Own(_) => |_| false,
         ProviderKind::Sunco => sunco::blanks_count,
+        _ => |_| false,
     }
 }
 
 /// Whether all ids of one org have as many digits, of which the last are seldom zeros.
 pub const fn ids_alike(kind: ProviderKind) -> bool {
-    match kind {
-        // Zendesk's lengths differ by age, and zeros at the end are refused one by one; those of
-        // Sunshine Conversations are hexadecimal, or any text.
-        ProviderKind::Zendesk | ProviderKind::Sunco | ProviderKind::Own(_) => false,
-        ProviderKind::Zoho => true,
-    }
+    // Zendesk's lengths differ by age, and zeros at the end are refused one by one; those of
+    // Sunshine Conversations are hexadecimal, or any text.
+    matches!(kind, ProviderKind::Zoho)
 }
 
 /// The limits of an account at a provider of this program's own whose configuration states none.

@@ -10,8 +10,7 @@ use url::Url;
 
 use super::{Detail, Found, Reply, Request, Verdict, verdict};
 use crate::domain::{
-    AccountLimits, FindBy, JobId, Many, ProviderKind, Quota, Step, StopKind, UserId, UserState,
-    named,
+    AccountLimits, FindBy, JobId, Many, ProviderKind, Quota, Step, UserId, UserState, named,
 };
 
 /// A provider, as one account uses it. Pure: see the [module](super) for what it must do.
@@ -62,16 +61,10 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// The read that tells how `ids` stand: one to [`lookup_max`](Provider::lookup_max) different users.
     fn lookup(&self, access: &Access, purpose: LookupFor, ids: &[UserId]) -> Request;
 
-    /// Reads the answer to [`Provider::lookup`]: how each of `ids` stands, in their order.
-    /// `primary_contact`: what [`PrimaryContact::found`] gave. An `Err` is never about a row; also for
-    /// an answer that names others, or is only a part: who is missing there would be taken for deleted.
-    fn looked_up(
-        &self,
-        purpose: LookupFor,
-        ids: &[UserId],
-        primary_contact: Option<&str>,
-        reply: &Reply,
-    ) -> Result<Vec<UserState>, Verdict>;
+    /// Reads the answer to [`Provider::lookup`]: how each user stands, in the order of the ids. An `Err` is
+    /// never about a row; also for an answer that names others, or is only a part: who is missing there
+    /// would be taken for deleted.
+    fn looked_up(&self, asked: &UserLookup<'_>, reply: &Reply) -> Result<Vec<UserState>, Verdict>;
 
     /// How many keys one [`Provider::find`] takes where `key` is among them; 0: nobody can have such a key.
     fn find_max(&self, _by: FindBy, _key: &str) -> usize {
@@ -117,11 +110,7 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// Reads the answer to [`Provider::mint`]; after [`Verdict::Account`], asking again changes nothing.
     fn minted(&self, _reply: &Reply) -> Result<Token, Verdict> {
         let (code, what) = ("no_tokens", "these credentials need no token");
-        Err(verdict::condemned(
-            StopKind::CredentialsRejected,
-            code,
-            what,
-        ))
+        Err(verdict::rejected(code, what))
     }
 
     /// The access that `token` gives; `None`: it names a place that no token may be sent to. One
@@ -153,6 +142,17 @@ named! {
         /// enough.
         ClosestVerification = "deleted",
     }
+}
+
+/// A lookup that was answered.
+#[derive(Debug, Clone, Copy)]
+pub struct UserLookup<'a> {
+    /// What for.
+    pub purpose: LookupFor,
+    /// Of whom.
+    pub ids: &'a [UserId],
+    /// What [`PrimaryContact::found`] gave.
+    pub primary_contact: Option<&'a str>,
 }
 
 /// The one user who has a role by what the tenant says of itself: asked for once, before any user is

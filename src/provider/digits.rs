@@ -1,83 +1,50 @@
 //! Ids that are numbers: what spreadsheets, exports and slips of the hand make of them, and how to
-//! mend each. The cell's text is never repeated: it may hold anything, a name or an address too.
+//! mend each. The cell's text is never repeated: it may hold anything, a name or an address too. And the
+//! words in which the ids of any provider are refused.
 
 use super::detail::is_invisible;
 use crate::domain::IdProblem;
 
-/// Whether a text is it, its code, and how to mend it.
-type Mistake = (fn(&str) -> bool, &'static str, &'static str);
+/// Why ids are refused, a line each: whose ids, a code, and how to mend it.
+const REASONS: &str = include_str!("ids.txt");
+
+/// The problem `code` of an id that is one of `whose`.
+pub(super) fn problem(whose: &str, code: &'static str) -> IdProblem {
+    let head = format!("{whose} {code}: ");
+    let reason = REASONS.lines().find_map(|line| line.strip_prefix(&head));
+    let reason = reason.unwrap_or(code);
+    IdProblem { code, reason }
+}
+
+/// Whether a text is it, and its code.
+type Mistake = (fn(&str) -> bool, &'static str);
 
 /// Every mistake. The first that fits counts.
 const MISTAKES: [Mistake; 15] = [
-    (str::is_empty, "empty", "the id is missing"),
-    (|text| text == "0", "zero", "0 is no user's id"),
-    (
-        is_digits,
-        "leading_zero",
-        "the id begins with 0, which no id of this provider does; look at how the file was made",
-    ),
+    (str::is_empty, "empty"),
+    (|text| text == "0", "zero"),
+    (is_digits, "leading_zero"),
     (
         |text| text.contains(|c: char| c.is_control() || is_invisible(c)),
         "invisible_character",
-        "the id holds a character that cannot be seen; type the id anew, or export it again",
     ),
-    (
-        |text| text.starts_with(['=', '\'']),
-        "formula",
-        "the id is wrapped as a spreadsheet's formula or text; export the bare value",
-    ),
-    (
-        |text| text.contains("://"),
-        "web_address",
-        "this is a web address, not an id; leave nothing but the id of it",
-    ),
+    (|text| text.starts_with(['=', '\'']), "formula"),
+    (|text| text.contains("://"), "web_address"),
     (
         |text| text.starts_with(is_quote) || text.ends_with(is_quote),
         "quotes",
-        "quotation marks stand beside the id; take them off, or export it again",
     ),
-    (
-        |text| text.contains('@'),
-        "email",
-        "this is an e-mail address, not an id; name the column of the ids with --id-column",
-    ),
+    (|text| text.contains('@'), "email"),
     (
         |text| text.strip_prefix('-').is_some_and(is_digits),
         "minus",
-        "an id is never negative; look at how the file was made",
     ),
-    (
-        |text| text.strip_prefix('+').is_some_and(is_digits),
-        "plus",
-        "the id begins with a plus sign; take it off",
-    ),
-    (
-        is_scientific,
-        "scientific_notation",
-        "the id is in scientific notation, so its last digits are lost; format the column as text \
-         and export again",
-    ),
-    (
-        is_grouped,
-        "thousands_separators",
-        "the id has thousands separators; format the column as text and export again",
-    ),
-    (
-        is_decimal,
-        "decimal_point",
-        "the id has decimals, so it went through a number; format the column as text and export \
-         again",
-    ),
-    (
-        |text| text.chars().all(char::is_numeric),
-        "foreign_digits",
-        "the id is written in digits other than 0 to 9; export it again in plain digits",
-    ),
-    (
-        holds_number,
-        "text_around_id",
-        "other text stands beside the id; leave nothing but the id",
-    ),
+    (|text| text.strip_prefix('+').is_some_and(is_digits), "plus"),
+    (is_scientific, "scientific_notation"),
+    (is_grouped, "thousands_separators"),
+    (is_decimal, "decimal_point"),
+    (|text| text.chars().all(char::is_numeric), "foreign_digits"),
+    (holds_number, "text_around_id"),
 ];
 
 /// Passes `text` if it is a whole number without a leading zero; else says which mistake it is.
@@ -85,15 +52,12 @@ pub(super) fn plain(text: &str) -> Result<(), IdProblem> {
     if is_digits(text) && !text.starts_with('0') {
         return Ok(());
     }
-    let mut fitting = MISTAKES.iter().filter(|(fits, _, _)| fits(text));
-    let (code, reason) = fitting.next().map_or(
-        (
-            "not_digits",
-            "an id of this provider is digits only; name the column of the ids with --id-column",
-        ),
-        |(_, code, reason)| (*code, *reason),
-    );
-    Err(IdProblem { code, reason })
+    let mut mistakes = MISTAKES.iter();
+    let known = mistakes.find(|(fits, _)| fits(text));
+    Err(problem(
+        "digits",
+        known.map_or("not_digits", |(_, code)| code),
+    ))
 }
 
 fn is_digits(text: &str) -> bool {

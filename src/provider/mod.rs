@@ -55,10 +55,10 @@ pub use build::{
 };
 pub use contract::{
     Access, Authorize, Bulk, Identity, ItemEnd, JobState, JobsHint, LookupFor, PrimaryContact,
-    Provider, RateHint, RateHints, Token,
+    Provider, RateHint, RateHints, Token, UserLookup,
 };
 pub use detail::Detail;
-pub use file::{FileProblem, FileSettings, ProviderFile};
+pub use file::{FileProblem, FileSettings, ProviderFile, span_of};
 pub use find::Found;
 pub use http::{Reply, Request};
 pub use verdict::{RowEnd, Scope, Transient, Verdict};

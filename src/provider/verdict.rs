@@ -229,6 +229,11 @@ pub(super) fn condemned(kind: StopKind, code: &'static str, what: impl AsRef<str
     Verdict::Account(kind, Detail::ours(code, what))
 }
 
+/// The credentials are not taken, for a reason of our own.
+pub(super) fn rejected(code: &'static str, what: impl AsRef<str>) -> Verdict {
+    condemned(StopKind::CredentialsRejected, code, what)
+}
+
 /// An answer that names another user than the one asked for.
 pub(super) fn other_user() -> Verdict {
     unclear(

@@ -85,6 +85,23 @@ impl Desk {
         changed(done)
     }
 
+    /// The answer to a search: as elsewhere, with those who stand and whose keys hold the one asked for.
+    fn found(&self, search: &str, key: &str, context: &Context) -> Reply {
+        let key = key.to_lowercase();
+        let users = self.users.values().filter_map(|user| {
+            let own = match search {
+                "find.email" => user.seed.email.as_deref(),
+                _ => user.seed.external_id.as_deref(),
+            };
+            let own = own.filter(|own| own.to_lowercase().contains(&key));
+            Some((user.seed.id.as_str(), own?)).filter(|_| self.stands(&user.seed.id, context))
+        });
+        match self.file.listed(search, &users.collect::<Vec<_>>()) {
+            Some((status, body)) => text(status, JSON, body),
+            None => json(500, &json!({})),
+        }
+    }
+
     fn shown(&self, to: &str, means: &str, id: &str, status: u16) -> Reply {
         match self.file.shown(to, means, id) {
             Some((status, body)) => text(status, JSON, body),
@@ -120,6 +137,7 @@ impl Machine for Desk {
             "token" => Call::Token,
             "identify" => Call::Identity,
             "look" => Call::Read,
+            name if name.starts_with("find.") => Call::Read,
             _ => Call::Delete,
         };
         request.user = Some(user.clone()).filter(|user| !user.is_empty());
@@ -168,6 +186,7 @@ impl Machine for Desk {
                 };
                 self.shown(first, means, user, 404)
             }
+            name if name.starts_with("find.") => self.found(name, user, context),
             _ => self.step(&asked, user, context),
         }
     }

@@ -48,6 +48,7 @@ mod ledger_lost;
 mod left;
 mod lists;
 mod lookup;
+mod lookup_files;
 mod mixed;
 mod next_run;
 mod noted_head;

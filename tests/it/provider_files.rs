@@ -56,7 +56,7 @@ fn fit(name: &str, id: &str) -> String {
 }
 
 /// An account of `file` in a configuration, with `secret` as each key's value.
-fn account(file: &ProviderFile, provider: &str, base_url: &str, secret: &str) -> String {
+pub(crate) fn account(file: &ProviderFile, provider: &str, base_url: &str, secret: &str) -> String {
     let (plain, secrets) = file.keys();
     let keys = plain.iter().chain(&secrets);
     let keys: Vec<String> = keys.map(|key| format!("{key} = \"{secret}\"")).collect();
@@ -66,7 +66,7 @@ fn account(file: &ProviderFile, provider: &str, base_url: &str, secret: &str) ->
 }
 
 /// One account, called as the file, at `provider`.
-fn configure(world: &World, name: &str, provider: &str, secret: &str) {
+pub(crate) fn configure(world: &World, name: &str, provider: &str, secret: &str) {
     let text = world.read_provider(name);
     let file = ProviderFile::parse(&text).unwrap();
     let base = format!("{}/file/{name}", world.base());

@@ -1,6 +1,7 @@
 //! What answers mean by a provider file: the rule of the request first, then `answers`, then the rules of
 //! the status that hold at every provider.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ::http::HeaderMap;
@@ -8,9 +9,9 @@ use serde_json::Value;
 use url::Url;
 
 use super::format::{FileCall, FileRule, ProviderFile};
-use crate::domain::{Quota, StopKind, UserId, UserState};
+use crate::domain::{FindBy, Quota, StopKind, UserId, UserState};
 use crate::provider::address::place;
-use crate::provider::body::{Body, id_text};
+use crate::provider::body::{Body, id_text, json};
 use crate::provider::rate_hint::{number, retry_after, seconds};
 use crate::provider::{
     Detail, Identity, RateHint, RateHints, Reply, RowEnd, Scope, Transient, Verdict, verdict,
@@ -102,6 +103,13 @@ fn at(body: &Body<'_>, pointer: &str) -> Option<Value> {
     let first = body.object()?.get(keys.next()?)?;
     let rest = keys.fold(String::new(), |path, key| path + "/" + key);
     first.pointer(&rest).cloned()
+}
+
+/// Whether the headers name a next page (RFC 8288).
+fn leads_on(headers: &HeaderMap) -> bool {
+    let links = headers.get_all(::http::header::LINK).into_iter();
+    let mut links = links.filter_map(|link| Some(link.to_str().ok()?.replace('"', "")));
+    links.any(|link| link.contains("rel=next"))
 }
 
 impl ProviderFile {
@@ -204,6 +212,46 @@ impl ProviderFile {
             caller: caller.map(UserId::new),
             ..Identity::default()
         })
+    }
+
+    /// The users whom the answer to a search shows to have `key`, an e-mail address in any case. It is no answer
+    /// if it is no list, or one that goes on: whom it does not show may be there all the same.
+    pub(super) fn found(
+        &self,
+        (by, call): (FindBy, &FileCall),
+        key: &str,
+        reply: &Reply,
+    ) -> Result<Vec<UserId>, Verdict> {
+        let at = |value: &'_ Value, pointer: &Option<String>| {
+            let found = value.pointer(pointer.as_deref()?);
+            found.cloned()
+        };
+        let answer = json(reply).filter(|_| reply.status == 200);
+        let answer = answer.unwrap_or_default();
+        let Some(Value::Array(items)) = at(&answer, &call.items) else {
+            return Err(verdict::of_read(self.refusal("", reply)));
+        };
+        let form = |key: &str| match by {
+            FindBy::Email => key.to_lowercase(),
+            FindBy::ExternalId => key.to_owned(),
+        };
+        let mut users = BTreeSet::new();
+        for item in &items {
+            let id = id_text(at(item, &call.id).as_ref()).filter(|id| self.is_id(id));
+            let (Some(id), Some(own)) = (id, at(item, &call.equals)) else {
+                let why = "the answer names a user without an id, or without a word of what was asked for";
+                return Err(verdict::unclear("unknown_answer", why));
+            };
+            if id_text(Some(&own)).is_some_and(|own| form(&own) == form(key)) {
+                users.insert(UserId::new(id));
+            }
+        }
+        let nothing = [Value::Null, false.into(), "".into()];
+        let is_part = at(&answer, &call.more).is_some_and(|more| !nothing.contains(&more));
+        if users.len() < 2 && (is_part || leads_on(&reply.headers)) {
+            return Err(verdict::part_of_answer());
+        }
+        Ok(users.into_iter().collect())
     }
 
     fn header<'h>(&self, what: &str, headers: &'h HeaderMap) -> Option<&'h str> {

@@ -2,6 +2,7 @@
 //! what its examples do not show. Each with its line, and a reason of `reasons.txt` that says what to do.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use ::http::{HeaderName, HeaderValue};
 use serde_json::Value;
@@ -11,8 +12,8 @@ use toml::de::{DeTable, DeValue};
 use url::Url;
 
 use super::answers::{meaning, word, words};
-use super::format::{FileCall, FileExample, FileRule, ID, ProviderFile, keys_in, strings};
-use crate::domain::{Action, Name, ProviderKind, Quota, Step, UserId, UserState};
+use super::format::{FileCall, FileExample, FileRule, ID, KEY, ProviderFile, keys_in, strings};
+use crate::domain::{Action, FindBy, Name, ProviderKind, Quota, Step, UserId, UserState};
 use crate::provider::{Reply, Verdict, base_url};
 
 /// The reasons, each behind its word.
@@ -72,7 +73,10 @@ impl ProviderFile {
         let file: Self = toml::from_str(text).map_err(|error| syntax(&error))?;
         match file.check() {
             Ok(()) => Ok(file),
-            Err((place, why)) => Err(problem(start_of(root.get_ref(), &place), why)),
+            Err((place, why)) => Err(problem(
+                span_of(root.get_ref(), place.split('.')).start,
+                why,
+            )),
         }
     }
 
@@ -82,6 +86,7 @@ impl ProviderFile {
         self.check_address()?;
         self.check_auth()?;
         self.check_calls()?;
+        self.check_searches()?;
         for (place, rule) in self.answers.iter().enumerate() {
             let place = format!("answers.{place}");
             rule.check(&place)?;
@@ -169,7 +174,7 @@ impl ProviderFile {
         let is_one = call.json.is_some() != call.form.is_some();
         fit(is_one && call.request.starts_with("POST "), place, "token")?;
         // Its values are the account's.
-        call.bare().check_request(place, 0)
+        call.check_request(place, 0)
     }
 
     fn check_calls(&self) -> Result<(), Refusal> {
@@ -213,6 +218,32 @@ impl ProviderFile {
         Ok(())
     }
 
+    fn check_searches(&self) -> Result<(), Refusal> {
+        for (place, by, call) in self.searches() {
+            call.only(place, &["json", "items", "id", "equals", "more"])?;
+            let method = call.json.as_ref().map_or("GET ", |_| "POST ");
+            let is_read = call.request.starts_with(method);
+            fit(is_read, format!("{place}.request"), "search")?;
+            call.check_places(place, (KEY, 1), by == FindBy::Email)?;
+            let is_pointer =
+                |it: &Option<String>| it.as_ref().is_some_and(|it| it.starts_with('/'));
+            let is_list = call.items.as_deref() == Some("") || is_pointer(&call.items);
+            fit(is_list, format!("{place}.items"), "items")?;
+            for (key, pointer) in [("id", &call.id), ("equals", &call.equals)] {
+                fit(is_pointer(pointer), format!("{place}.{key}"), "items")?;
+            }
+            let is_more = call.more.is_none() || is_pointer(&call.more);
+            fit(is_more, format!("{place}.more"), "pointer")?;
+        }
+        Ok(())
+    }
+
+    /// Whether `text` can be an id here.
+    pub(super) fn is_id(&self, text: &str) -> bool {
+        let pattern = self.id_pattern();
+        pattern.is_some_and(|it| it.is_match(text)) && super::check_id(text).is_ok()
+    }
+
     fn check_limits(&self) -> Result<(), Refusal> {
         let (limits, ids) = (&self.limits, &self.ids);
         if let Err(why) = limits.requests.parse::<Quota>() {
@@ -239,13 +270,13 @@ impl ProviderFile {
 
     /// Judges every example, and looks for answers that none of them reaches.
     fn check_examples(&self) -> Result<(), Refusal> {
-        let pattern = self.id_pattern();
         let mut reached = BTreeSet::new();
         for (place, example) in self.replies.iter().enumerate() {
             let place = format!("replies.{place}");
-            let is_like = pattern.as_ref().is_some_and(|it| it.is_match(&example.id));
-            let is_id = is_like && super::check_id(&example.id).is_ok();
-            fit(is_id || example.to == "identify", &place, "example-id")?;
+            let is_search = example.to.starts_with("find.");
+            fit(is_search != example.key.is_empty(), &place, "example-key")?;
+            let is_free = example.to == "identify" || is_search && example.means != "one";
+            fit(is_free || self.is_id(&example.id), &place, "example-id")?;
             let meant = self.meant(example).or_else(|why| refuse(&place, why))?;
             let successes = ["row.deleted", "row.ordered"];
             let is_lost = example.means == "row.not_found" && successes.contains(&meant.as_str());
@@ -257,7 +288,14 @@ impl ProviderFile {
                 );
                 return refuse(&place, why);
             }
-            let reads = ["standing", "unknown", "identified"];
+            let reads = [
+                "standing",
+                "unknown",
+                "identified",
+                "one",
+                "none",
+                "several",
+            ];
             if !reads.iter().chain(&successes).any(|own| *own == meant) {
                 reached.extend(self.answer(&example.id, &example.reply()));
             }
@@ -287,6 +325,10 @@ impl ProviderFile {
         shows("identify", "identify", "identified")?;
         shows("look", "look", "standing")?;
         shows("look", "look", "unknown")?;
+        for (place, ..) in self.searches() {
+            shows(place, place, "one")?;
+            shows(place, place, "none")?;
+        }
         for (name, action) in &self.actions {
             let place = format!("actions.{name}");
             let first = self.steps(name).next().map_or("", |(step, _)| step);
@@ -315,9 +357,19 @@ impl ProviderFile {
                 UserState::Unknown => "unknown",
                 _ => "standing",
             }))),
-            to => match self.step_named(to) {
-                Some((_, call, ..)) => Ok(word(&self.judge(call, &id, &reply))),
-                None => Err("`to` must be identify, look or a step".to_owned()),
+            to => match (self.step_named(to), self.searches().find(|it| it.0 == to)) {
+                (Some((_, call, ..)), _) => Ok(word(&self.judge(call, &id, &reply))),
+                (None, Some((_, by, call))) => {
+                    let found = self.found((by, call), &example.key, &reply);
+                    match found.as_deref() {
+                        Ok([one]) if *one != id => Err(format!("by its rules this finds `{one}`")),
+                        Ok([]) => Ok("none".to_owned()),
+                        Ok([_]) => Ok("one".to_owned()),
+                        Ok(_) => Ok("several".to_owned()),
+                        Err(verdict) => Ok(word(verdict)),
+                    }
+                }
+                _ => Err("`to` must be identify, look, a search of `[find]` or a step".to_owned()),
             },
         }
     }
@@ -357,26 +409,40 @@ impl FileCall {
 
     /// Refuses a request that does not hold the id in `ids` places, each a whole segment, value or string.
     fn check_request(&self, place: &str, ids: usize) -> Result<(), Refusal> {
+        self.check_places(place, (ID, ids), false)
+    }
+
+    /// The same of anything that `slot` stands for. `within`: also with a few other signs around it in a
+    /// value, which no e-mail address that is searched for has.
+    fn check_places(
+        &self,
+        place: &str,
+        (slot, count): (&str, usize),
+        within: bool,
+    ) -> Result<(), Refusal> {
         let place = format!("{place}.request");
         let Some((_, segments, query)) = self.parts() else {
             return fit(false, &place, "request");
         };
         let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~:".contains(&byte);
-        let plain = |text: &str| text == ID || text.bytes().all(is_part);
+        let plain = |text: &str| text == slot || text.bytes().all(is_part);
         let is_segment = |it: &&str| plain(it) && !matches!(*it, "" | "." | "..");
-        let is_pair = |(key, value): &(&str, &str)| *key != ID && plain(key) && plain(value);
+        let is_around = |byte: u8| is_part(byte) || b" \"()".contains(&byte);
+        let is_value =
+            |text: &str| plain(text) || within && text.replacen(slot, "", 1).bytes().all(is_around);
+        let is_pair = |(key, value): &(&str, &str)| *key != slot && plain(key) && is_value(value);
         let mut texts = Vec::new();
-        strings(self.json.as_ref(), &mut texts);
-        let is_text = |text: &&str| *text == ID || !text.contains(['{', '}']);
+        strings(self.json.as_ref().filter(|_| count > 0), &mut texts);
+        let is_text = |text: &&str| *text == slot || !text.contains(['{', '}']);
         let is_fit = segments.iter().all(is_segment) && query.iter().all(is_pair);
         fit(is_fit && texts.iter().all(is_text), &place, "one-place")?;
         let values = query.iter().map(|(_, value)| value);
         let found = segments.iter().chain(values).chain(&texts);
-        match found.filter(|text| **text == ID).count() {
-            found if found == ids => Ok(()),
+        match found.filter(|text| text.contains(slot)).count() {
+            found if found == count => Ok(()),
             found => refuse(
                 &place,
-                format!("`{{id}}` stands {found} times in it, and must {ids} times"),
+                format!("`{slot}` stands {found} times in it, and must {count} times"),
             ),
         }
     }
@@ -419,27 +485,28 @@ impl FileRule {
     }
 }
 
-/// Where what stands at `place` begins, or the nearest thing around it.
-fn start_of(root: &DeTable<'_>, place: &str) -> usize {
-    let (mut start, mut table) = (0, Some(root));
+/// Where the thing at `place` in a TOML file begins and ends, or the nearest thing around it: a key, or an
+/// element of a list.
+pub fn span_of<'p>(root: &DeTable<'_>, place: impl IntoIterator<Item = &'p str>) -> Range<usize> {
+    let (mut span, mut table) = (0..0, Some(root));
     let mut list: Option<&[Spanned<DeValue<'_>>]> = None;
-    for key in place.split('.') {
+    for key in place {
         let found = match (table, list) {
             (Some(table), _) => {
                 let found = table.get_key_value(key);
-                found.map(|(key, value)| (key.span().start, value))
+                found.map(|(key, value)| (key.span(), value))
             }
             (None, list) => {
                 let value = key.parse().ok().and_then(|place: usize| list?.get(place));
-                value.map(|value| (value.span().start, value))
+                value.map(|value| (value.span(), value))
             }
         };
         let Some((at, value)) = found else {
             break;
         };
-        start = at;
+        span = at;
         table = value.get_ref().as_table();
         list = value.get_ref().as_array().map(|list| &list[..]);
     }
-    start
+    span
 }

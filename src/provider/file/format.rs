@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use toml::value::Datetime;
 
-use crate::domain::{AccountLimits, Action, Name, ProviderFacts, ProviderKind, Quota, Step};
+use crate::domain::{
+    AccountLimits, Action, FindBy, Name, ProviderFacts, ProviderKind, Quota, Step,
+};
 use crate::provider::contract;
 
 /// A provider as a file describes it: which requests it takes, what its answers mean, and examples of
@@ -32,6 +34,9 @@ pub struct ProviderFile {
     pub(super) auth: FileAuth,
     pub(super) identify: FileCall,
     pub(super) look: FileCall,
+    /// The searches for users by keys that are no ids.
+    #[serde(default)]
+    pub(super) find: BTreeMap<FindBy, FileCall>,
     pub(super) actions: BTreeMap<String, FileAction>,
     #[serde(default)]
     pub(super) answers: Vec<FileRule>,
@@ -60,7 +65,7 @@ pub(super) struct FileAuth {
 pub(super) struct FileCall {
     /// Of a step: its name; left out where it is its action's only one.
     pub(super) name: Option<String>,
-    /// Method, path and query. `{id}` is a whole segment or value.
+    /// Method, path and query. `{id}`, in a search `{key}`, is a whole segment or value.
     pub(super) request: String,
     /// A JSON body. `{id}` is a whole string in it.
     pub(super) json: Option<Value>,
@@ -76,6 +81,19 @@ pub(super) struct FileCall {
     pub(super) tenant: Option<String>,
     /// Of `identify`: where the caller's user id stands.
     pub(super) caller: Option<String>,
+    /// Of a search: where the list of users stands in the answer; empty: the answer is the list. No search
+    /// is in the digest of a file, and plans from before there were any go on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) items: Option<String>,
+    /// Of a search: where the user's id stands in an item.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) id: Option<String>,
+    /// Of a search: where the user's own key stands in an item.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) equals: Option<String>,
+    /// Of a search: what the answer holds if another page follows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) more: Option<String>,
 }
 
 /// What an answer is known by: its status, and one thing more.
@@ -135,7 +153,7 @@ pub(super) struct FileIds {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FileExample {
-    /// What is answered: `identify`, `look`, or a step.
+    /// What is answered: `identify`, `look`, a search, or a step.
     pub(super) to: String,
     pub(super) status: u16,
     #[serde(default)]
@@ -143,6 +161,9 @@ pub(super) struct FileExample {
     /// The user who was asked about.
     #[serde(default)]
     pub(super) id: String,
+    /// The key that was searched for.
+    #[serde(default)]
+    pub(super) key: String,
     pub(super) means: String,
 }
 
@@ -151,6 +172,9 @@ pub(super) type Parts<'c> = (Method, Vec<&'c str>, Vec<(&'c str, &'c str)>);
 
 /// What stands for the user's id.
 pub(super) const ID: &str = "{id}";
+
+/// What stands for the key in a search.
+pub(super) const KEY: &str = "{key}";
 
 impl FileRule {
     /// Whether `equals` names the user.
@@ -172,15 +196,6 @@ impl FileCall {
             "row.ordered"
         } else {
             "row.deleted"
-        }
-    }
-
-    /// The same without a JSON body.
-    pub(super) fn bare(&self) -> Self {
-        let json = None;
-        Self {
-            json,
-            ..self.clone()
         }
     }
 
@@ -247,6 +262,14 @@ impl ProviderFile {
         self.all_steps().find(|(name, ..)| *name == wanted)
     }
 
+    /// Each search, with the name that examples have for it.
+    pub(super) fn searches(&self) -> impl Iterator<Item = (&'static str, FindBy, &FileCall)> {
+        self.find.iter().map(|(by, call)| match by {
+            FindBy::Email => ("find.email", *by, call),
+            FindBy::ExternalId => ("find.external-id", *by, call),
+        })
+    }
+
     /// Makes its names known to the whole process; `false`: another file has other things under one of them.
     pub fn register(&self) -> bool {
         let is_known = |name: &String| {
@@ -266,6 +289,7 @@ impl ProviderFile {
             title: self.title.clone(),
             actions: self.actions(),
             consequences: self.actions.values().map(consequence).collect(),
+            finds: self.find.keys().copied().collect(),
         };
         let name = Name::new(&self.name);
         self.actions.keys().all(is_known) && name.is_some_and(|name| name.set_provider(facts))

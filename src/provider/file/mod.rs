@@ -19,15 +19,15 @@ use url::{Url, form_urlencoded};
 
 use super::address::{endpoint, push_query};
 use super::{
-    Access, Authorize, Identity, LookupFor, Provider, RateHints, Reply, Request, Token, Verdict,
-    auth,
+    Access, Authorize, Found, Identity, LookupFor, Provider, RateHints, Reply, Request, Token,
+    UserLookup, Verdict, auth, digits, find,
 };
-use crate::domain::{IdProblem, ProviderKind, Step, StopKind, UserId, UserState};
+use crate::domain::{FindBy, IdProblem, ProviderKind, Step, StopKind, UserId, UserState};
 
-pub use check::FileProblem;
+pub use check::{FileProblem, span_of};
 pub use format::ProviderFile;
 
-use format::{FileCall, ID};
+use format::{FileAuth, FileCall, ID, KEY};
 
 /// The provider files that this program brings, by name.
 const SHIPPED: [(&str, &str); 8] = [
@@ -100,23 +100,23 @@ impl FileSettings {
         request.headers.insert(name, access.authorization.clone());
         request
     }
+}
 
-    fn authorization(&self) -> HeaderValue {
-        let auth = &self.file.auth;
-        match (&auth.bearer, &auth.basic, &auth.header) {
-            (Some(token), ..) => auth::token("Bearer", &self.fill(token).into()),
-            (_, Some([user, password]), _) => {
-                auth::basic(&self.fill(user), &self.fill(password).into())
-            }
-            (.., Some([_, value])) => auth::sensitive(&self.fill(value)).unwrap_or(auth::EMPTY),
+impl FileAuth {
+    /// What stands in the header, with what `fill` makes of each template.
+    fn authorization(&self, fill: impl Fn(&str) -> String) -> HeaderValue {
+        match (&self.bearer, &self.basic, &self.header) {
+            (Some(token), ..) => auth::token("Bearer", &fill(token).into()),
+            (_, Some([user, password]), _) => auth::basic(&fill(user), &fill(password).into()),
+            (.., Some([_, value])) => auth::sensitive(&fill(value)).unwrap_or(auth::EMPTY),
             _ => auth::EMPTY,
         }
     }
 }
 
 impl FileCall {
-    /// The request about the user `id` below `base`, without headers of its own. The id is one segment, one
-    /// value of the query or one string of the JSON, and encoded.
+    /// The request about the user `id`, or the search for that key, below `base`, without headers of its own.
+    /// Either is one segment, one value of the query or one string of the JSON, and encoded.
     ///
     /// # Panics
     ///
@@ -125,17 +125,18 @@ impl FileCall {
         let Some((method, segments, query)) = self.parts() else {
             unreachable!("a file with another request is refused");
         };
-        let put = |text| if text == ID { id } else { text };
-        let segments: Vec<&str> = segments.into_iter().map(put).collect();
+        // One of them stands in it, once.
+        let put = |text: &str| text.replacen(ID, KEY, 1).replacen(KEY, id, 1);
+        let segments: Vec<String> = segments.into_iter().map(put).collect();
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         let mut url = endpoint(base, &segments);
         for (key, value) in query {
-            push_query(&mut url, key, put(value));
+            push_query(&mut url, key, &put(value));
         }
         let request = Request::new(method, url);
-        let whole = |text: &str| if text == ID { id } else { text }.to_owned();
         match &self.json {
             Some(json) => {
-                request.with_body("application/json", with_strings(json, &whole).to_string())
+                request.with_body("application/json", with_strings(json, &put).to_string())
             }
             None => request,
         }
@@ -174,7 +175,7 @@ impl Provider for FileSettings {
         }
         Authorize::Fixed(Access {
             base: self.base_url.clone(),
-            authorization: self.authorization(),
+            authorization: self.file.auth.authorization(|text| self.fill(text)),
         })
     }
 
@@ -220,21 +221,33 @@ impl Provider for FileSettings {
     }
 
     /// Where orders are only taken, who stands after one is being deleted.
-    fn looked_up(
-        &self,
-        purpose: LookupFor,
-        ids: &[UserId],
-        _primary_contact: Option<&str>,
-        reply: &Reply,
-    ) -> Result<Vec<UserState>, Verdict> {
-        let state = self.file.stands(&ids[0], reply);
+    fn looked_up(&self, asked: &UserLookup<'_>, reply: &Reply) -> Result<Vec<UserState>, Verdict> {
+        let state = self.file.stands(&asked.ids[0], reply);
         let state = state.map_err(|verdict| self.of_token(verdict))?;
         let is_later = self.file.all_steps().all(|(_, call, ..)| call.is_later());
-        Ok(vec![match (purpose, state) {
+        Ok(vec![match (asked.purpose, state) {
             (LookupFor::Verification, UserState::Unknown) => UserState::Gone,
             (LookupFor::Verification, UserState::Active { .. }) if is_later => UserState::Erasing,
             (_, state) => state,
         }])
+    }
+
+    fn find_max(&self, by: FindBy, key: &str) -> usize {
+        let is_key = match by {
+            FindBy::Email => find::is_address(key),
+            FindBy::ExternalId => is_key(key),
+        };
+        (is_key && self.file.find.contains_key(&by)).into()
+    }
+
+    fn find(&self, access: &Access, by: FindBy, keys: &[String], _page: u32) -> Request {
+        self.request(access, &self.file.find[&by], &keys[0])
+    }
+
+    fn found(&self, by: FindBy, keys: &[String], reply: &Reply) -> Result<Found, Verdict> {
+        let found = (self.file).found((by, &self.file.find[&by]), &keys[0], reply);
+        let users = found.map_err(|verdict| self.of_token(verdict))?;
+        Ok((vec![users], false))
     }
 
     fn unknown_when_gone(&self, step: Step) -> bool {
@@ -300,32 +313,30 @@ impl FileSettings {
 /// The longest id of a provider file, in bytes.
 const ID_BYTES_MAX: usize = 255;
 
+/// Whether `text` can be another system's id: it is sent encoded, and as a segment it must be able to stand
+/// alone.
+fn is_key(text: &str) -> bool {
+    let is_long = text.is_empty() || text.len() > ID_BYTES_MAX;
+    !is_long && !text.contains(char::is_control) && !matches!(text, "." | "..")
+}
+
 /// What every id of every provider file must be, whatever its pattern: one that no server on the way can
 /// take for several steps of a path.
 pub(super) fn check_id(text: &str) -> Result<&str, IdProblem> {
-    let (code, reason) = if text.is_empty() {
-        ("empty", "the id is missing")
+    let code = if text.is_empty() {
+        "empty"
     } else if text.len() > ID_BYTES_MAX {
-        ("too_long", "the id has more than 255 bytes")
+        "too_long"
     } else if text.contains('@') {
-        (
-            "email",
-            "this is an e-mail address, not an id; name the column of the ids with --id-column",
-        )
+        "email"
     } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        (
-            "not_plain",
-            "the id holds a blank or a character that no id has; look at how the file was made",
-        )
+        "not_plain"
     } else if text.contains(['/', '\\', '%', ';', '?', '#', '{', '}'])
         || text.bytes().all(|it| it == b'.')
     {
-        (
-            "not_one_word",
-            "the id holds a sign that parts addresses; name the column of the ids with --id-column",
-        )
+        "not_one_word"
     } else {
         return Ok(text);
     };
-    Err(IdProblem { code, reason })
+    Err(digits::problem("file", code))
 }

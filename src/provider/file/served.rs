@@ -4,10 +4,9 @@
 use ::http::{HeaderMap, Method};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
-use url::{Url, form_urlencoded};
+use url::form_urlencoded;
 
-use super::FileSettings;
-use super::format::{FileCall, ID, ProviderFile};
+use super::format::{FileCall, ProviderFile, keys_in};
 use crate::domain::Quota;
 
 impl FileCall {
@@ -20,10 +19,15 @@ impl FileCall {
         }
         let mut user = String::new();
         let mut fits = |own: &str, given: &str| {
-            if own == ID {
-                given.clone_into(&mut user);
-            }
-            own == ID || own == given
+            let slot = own.split_once('{');
+            let slot = slot.and_then(|(before, rest)| Some((before, rest.rsplit_once('}')?.1)));
+            let Some((before, after)) = slot else {
+                return own == given;
+            };
+            let rest = given.strip_prefix(before);
+            let inner = rest.and_then(|rest| rest.strip_suffix(after));
+            inner.unwrap_or_default().clone_into(&mut user);
+            inner.is_some()
         };
         for (own, given) in segments.into_iter().zip(given) {
             if !fits(own, &percent_decode_str(given).decode_utf8_lossy()) {
@@ -40,32 +44,44 @@ impl FileCall {
         match &self.json {
             Some(own) if self.form.is_none() => {
                 let body: Value = serde_json::from_slice(body).unwrap_or_default();
-                for (key, own) in own.as_object()? {
-                    if !fits(own.as_str().unwrap_or_default(), body[key].as_str()?) {
-                        return None;
-                    }
-                }
-                Some(user)
+                has_strings(own, &body, &mut fits).then_some(user)
             }
             _ => Some(user),
         }
     }
 }
 
+/// Whether `given` has what stands in `own`, of texts as they `fit`.
+fn has_strings(own: &Value, given: &Value, fit: &mut impl FnMut(&str, &str) -> bool) -> bool {
+    match (own, given) {
+        (Value::String(own), Value::String(given)) => fit(own, given),
+        (Value::Object(own), _) => {
+            (own.iter()).all(|(key, own)| has_strings(own, &given[key], fit))
+        }
+        (Value::Array(own), Value::Array(given)) => {
+            let mut pairs = own.iter().zip(given);
+            own.len() == given.len() && pairs.all(|(own, given)| has_strings(own, given, fit))
+        }
+        _ => own == given,
+    }
+}
+
 impl ProviderFile {
-    /// What a request may be that arrives, `token`, `identify`, `look` or a step, and the user it is about.
+    /// What a request may be that arrives, `token`, `identify`, `look`, a search or a step, and the user or
+    /// the key it is about.
     pub fn asked(
         &self,
         (method, path, query): (&Method, &str, &str),
         body: &[u8],
     ) -> Vec<(&str, String)> {
-        let token = self.auth.client_credentials.as_ref().map(FileCall::bare);
+        let token = self.auth.client_credentials.as_ref();
         if token.is_some_and(|call| call.asked(method, path, query, body).is_some()) {
             return vec![("token", String::new())];
         }
         let reads = [("identify", &self.identify), ("look", &self.look)];
         let steps = self.all_steps().map(|(name, call, ..)| (name, call));
-        let all = reads.into_iter().chain(steps);
+        let searches = self.searches().map(|(name, _, call)| (name, call));
+        let all = reads.into_iter().chain(searches).chain(steps);
         all.filter_map(|(name, call)| Some((name, call.asked(method, path, query, body)?)))
             .collect()
     }
@@ -94,29 +110,39 @@ impl ProviderFile {
         Some((example.status, body))
     }
 
-    /// The account of this file with `secret` as each key's value.
-    fn with_secret(&self, base_url: Url, secret: &str) -> FileSettings {
-        let (plain, secrets) = self.keys();
-        let shown = plain.iter().map(|key| (key.to_string(), secret.into()));
-        let hidden = secrets.iter().map(|key| (key.to_string(), secret.into()));
-        FileSettings {
-            file: self.clone().into(),
-            base_url,
-            plain: shown.collect(),
-            secrets: hidden.collect(),
+    /// Status and body of the answer to the search `to` that shows these users, each by id and key.
+    pub fn listed(&self, to: &str, users: &[(&str, &str)]) -> Option<(u16, String)> {
+        let (.., call) = self.searches().find(|(name, ..)| *name == to)?;
+        let example = self.example(to, if users.is_empty() { "none" } else { "one" })?;
+        let mut answer: Value = serde_json::from_str(&example.body).ok()?;
+        let items = answer.pointer_mut(call.items.as_deref()?)?.as_array_mut()?;
+        if let Some(like) = items.pop() {
+            let item = |(id, key): &(&str, &str)| {
+                let mut item = like.clone();
+                let own = item.pointer_mut(call.id.as_deref()?)?;
+                *own = match id.parse::<u64>() {
+                    Ok(number) if own.is_number() => number.into(),
+                    _ => (*id).into(),
+                };
+                *item.pointer_mut(call.equals.as_deref()?)? = (*key).into();
+                Some(item)
+            };
+            *items = users.iter().map(item).collect::<Option<_>>()?;
         }
+        Some((example.status, answer.to_string()))
     }
 
     /// Whether `headers` show credentials that are `secret` throughout, or such a token.
     pub fn opens(&self, headers: &HeaderMap, secret: &str) -> bool {
-        let Ok(base) = Url::parse("https://example.invalid") else {
-            return false;
-        };
         let own = self.auth.header.as_ref();
         let name = own.map_or("authorization", |[name, _]| name);
         let wanted = match self.auth.client_credentials {
             Some(_) => crate::provider::auth::token("Bearer", &secret.into()),
-            None => self.with_secret(base, secret).authorization(),
+            None => self.auth.authorization(|template| {
+                let keys = keys_in(template).into_iter();
+                let keys = keys.map(|key| format!("{{{key}}}"));
+                keys.fold(template.to_owned(), |text, key| text.replace(&key, secret))
+            }),
         };
         headers.get(name) == Some(&wanted)
     }

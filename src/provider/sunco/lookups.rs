@@ -15,7 +15,7 @@ use std::slice::from_ref;
 use serde_json::Value;
 
 use crate::domain::{FindBy, ProviderKind, UserId, UserState};
-use crate::provider::body::{Body, Object, child, text};
+use crate::provider::body::{Body, Object, child, list, text};
 use crate::provider::{Found, LookupFor, Reply, RowEnd, Verdict, find, verdict};
 
 use super::answers::{is_named, refusal, user};
@@ -50,19 +50,18 @@ pub(super) fn looked_up(
 /// their identities, which has no pages.
 pub(super) fn found(by: FindBy, keys: &[String], reply: &Reply) -> Result<Found, Verdict> {
     let body = Body::of(reply);
-    let answer = body.object().filter(|_| reply.status == 200);
     if by == FindBy::ExternalId {
         let id = UserId::new(keys[0].as_str());
         let is_known = looked_up(LookupFor::UnclearAnswer, &id, reply)? != UserState::Unknown;
-        let user = answer.and_then(|it| it.get("user")).filter(|_| is_known);
+        let user = body.object().and_then(|it| it.get("user"));
+        let user = user.filter(|_| is_known);
         let users = user.map_or(&[][..], from_ref);
         let found = find::by_key(by, keys, users, ProviderKind::Sunco, |user| {
             text(user, "externalId").into_iter().collect()
         });
         return Ok((found?, false));
     }
-    let users = answer.and_then(|answer| Some((answer, answer.get("users")?.as_array()?)));
-    let Some((answer, users)) = users else {
+    let Some((answer, users)) = list(reply, &body, "users") else {
         return Err(verdict::of_read(refusal(reply, &body)));
     };
     if child(answer, "meta").and_then(|meta| meta.get("hasMore")) == Some(&Value::Bool(true)) {

@@ -20,7 +20,7 @@ use serde_json::json;
 use super::address::endpoint;
 use super::{
     Access, Authorize, Found, Identity, LookupFor, Provider, Reply, Request, SuncoSettings,
-    Verdict, auth, contract, find,
+    UserLookup, Verdict, auth, contract, digits, find,
 };
 use crate::domain::{
     AccountLimits, FindBy, IdProblem, ProviderKind, Step, UserId, UserState, split_brand,
@@ -137,14 +137,8 @@ impl Provider for SuncoSettings {
         self.of_user(Method::GET, access, &ids[0], &[])
     }
 
-    fn looked_up(
-        &self,
-        purpose: LookupFor,
-        ids: &[UserId],
-        _primary_contact: Option<&str>,
-        reply: &Reply,
-    ) -> Result<Vec<UserState>, Verdict> {
-        lookups::looked_up(purpose, &ids[0], reply).map(|state| vec![state])
+    fn looked_up(&self, asked: &UserLookup<'_>, reply: &Reply) -> Result<Vec<UserState>, Verdict> {
+        lookups::looked_up(asked.purpose, &asked.ids[0], reply).map(|state| vec![state])
     }
 
     fn find_max(&self, by: FindBy, key: &str) -> usize {
@@ -192,26 +186,18 @@ fn check_own(text: &str) -> Result<&str, IdProblem> {
     if is_given(text) {
         return Ok(text);
     }
-    let (code, reason) = if text.is_empty() {
-        ("empty", "the id is missing")
+    let code = if text.is_empty() {
+        "empty"
     } else if text.chars().any(char::is_control) {
-        (
-            "control_character",
-            "the id holds a control character; look at how the file was made",
-        )
+        "control_character"
     } else if text.len() > CHARS_MAX && text.chars().nth(CHARS_MAX).is_some() {
-        ("too_long", "the id has more than 1,024 characters")
+        "too_long"
     } else if leads_elsewhere(text) {
-        (
-            "dots",
-            "`.`, `..` and what is empty between slashes are taken out of addresses on the way, and \
-             `/personalinformation` is a request of its own, so this user cannot be named; use their \
-             id instead of the external id",
-        )
+        "dots"
     } else {
         return Ok(text);
     };
-    Err(IdProblem { code, reason })
+    Err(digits::problem("sunco", code))
 }
 
 /// Whether a server on the way could take the id for steps in a path: one that decodes an address would

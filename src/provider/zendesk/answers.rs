@@ -261,11 +261,7 @@ pub(super) fn identified(base: &Url, reply: &Reply) -> Result<Identity, Verdict>
     else {
         let what = "Zendesk takes these credentials for an anonymous visitor's: the e-mail address or the \
                     API token is wrong, or off, as it is after 30 days unused; none is made any more";
-        return Err(verdict::condemned(
-            StopKind::CredentialsRejected,
-            "anonymous",
-            what,
-        ));
+        return Err(verdict::rejected("anonymous", what));
     };
     if digits::plain(&caller).is_err() {
         return Err(unknown_state());
@@ -274,11 +270,7 @@ pub(super) fn identified(base: &Url, reply: &Reply) -> Result<Identity, Verdict>
         || user.get("suspended") == Some(&Value::Bool(true));
     if off {
         let what = "the user these credentials belong to is suspended or deleted";
-        return Err(verdict::condemned(
-            StopKind::CredentialsRejected,
-            "caller_inactive",
-            what,
-        ));
+        return Err(verdict::rejected("caller_inactive", what));
     }
     Ok(Identity {
         tenant: place(base),

@@ -25,8 +25,8 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use crate::domain::{FindBy, ProviderKind, RunOptions, UserId, UserState};
-use crate::provider::body::{Body, Object, child, id_text, text};
-use crate::provider::{Found, LookupFor, Reply, RowEnd, Verdict, find, verdict};
+use crate::provider::body::{Body, Object, child, id_text, list, text};
+use crate::provider::{Found, LookupFor, Reply, RowEnd, UserLookup, Verdict, find, verdict};
 
 use super::answers::{refusal, role};
 
@@ -49,16 +49,10 @@ fn protected(user: &Object, role: Option<String>) -> Option<String> {
 /// What a user who is permanently deleted is renamed to, some time after; in lower case.
 const PERMANENTLY_DELETED: &str = "permanently deleted user";
 
-pub(super) fn looked_up(
-    purpose: LookupFor,
-    ids: &[UserId],
-    reply: &Reply,
-) -> Result<Vec<UserState>, Verdict> {
-    let id = &ids[0];
-    let state = match purpose {
-        LookupFor::Roles | LookupFor::Verification => {
-            return listed(purpose, ids, reply);
-        }
+pub(super) fn looked_up(asked: &UserLookup<'_>, reply: &Reply) -> Result<Vec<UserState>, Verdict> {
+    let id = &asked.ids[0];
+    let state = match asked.purpose {
+        LookupFor::Roles | LookupFor::Verification => return listed(asked, reply),
         LookupFor::UnclearAnswer => shown(id, reply),
         LookupFor::CloserVerification => erased(id, reply),
         LookupFor::SoftDeletedRoles => soft_deleted(id, reply, UserState::NotListed),
@@ -90,11 +84,9 @@ fn shown(id: &UserId, reply: &Reply) -> Result<UserState, Verdict> {
 ///
 /// It is no answer if it names a user who was not asked for, is only a part, or lacks an id or what the
 /// purpose needs to know: before a step the role, after the fact the state.
-fn listed(purpose: LookupFor, ids: &[UserId], reply: &Reply) -> Result<Vec<UserState>, Verdict> {
+fn listed(asked: &UserLookup<'_>, reply: &Reply) -> Result<Vec<UserState>, Verdict> {
     let body = Body::of(reply);
-    let answer = body.object().filter(|_| reply.status == 200);
-    let users = answer.and_then(|answer| Some((answer, answer.get("users")?.as_array()?)));
-    let Some((answer, users)) = users else {
+    let Some((answer, users)) = list(reply, &body, "users") else {
         return Err(verdict::of_read(refusal(reply, &body)));
     };
     let count = answer.get("count").and_then(Value::as_u64);
@@ -106,7 +98,7 @@ fn listed(purpose: LookupFor, ids: &[UserId], reply: &Reply) -> Result<Vec<UserS
         let id = id_text(user.get("id")).ok_or_else(unknown_state)?;
         let active = user.get("active").and_then(Value::as_bool);
         let role = role(user);
-        let is_known = match purpose {
+        let is_known = match asked.purpose {
             LookupFor::Roles => role.is_some(),
             _ => active.is_some(),
         };
@@ -120,7 +112,7 @@ fn listed(purpose: LookupFor, ids: &[UserId], reply: &Reply) -> Result<Vec<UserS
         };
         Ok((id, state))
     });
-    verdict::in_order(ids, &UserState::NotListed, seen)
+    verdict::in_order(asked.ids, &UserState::NotListed, seen)
 }
 
 /// What an answer to a read means that shows nobody: how a user stands of whom Zendesk has no record.
@@ -137,9 +129,7 @@ fn not_found(reply: &Reply, body: &Body<'_>, state: UserState) -> Result<UserSta
 /// <https://developer.zendesk.com/api-reference/ticketing/users/users/#json-format>.
 pub(super) fn found(by: FindBy, keys: &[String], reply: &Reply) -> Result<Found, Verdict> {
     let body = Body::of(reply);
-    let answer = body.object().filter(|_| reply.status == 200);
-    let users = answer.and_then(|answer| Some((answer, answer.get("users")?.as_array()?)));
-    let Some((answer, users)) = users else {
+    let Some((answer, users)) = list(reply, &body, "users") else {
         return Err(verdict::of_read(refusal(reply, &body)));
     };
     let name = by.name().replace('-', "_");
@@ -170,14 +160,7 @@ fn soft_deleted(id: &UserId, reply: &Reply, missing: UserState) -> Result<UserSt
 /// Reads the answer to `compliance_deletion_statuses` of a user who is not active.
 fn erased(id: &UserId, reply: &Reply) -> Result<UserState, Verdict> {
     let body = Body::of(reply);
-    let answer = body.object().filter(|_| reply.status == 200);
-    let said = answer.and_then(|answer| {
-        Some((
-            answer,
-            answer.get("compliance_deletion_statuses")?.as_array()?,
-        ))
-    });
-    let Some((answer, statuses)) = said else {
+    let Some((answer, statuses)) = list(reply, &body, "compliance_deletion_statuses") else {
         return not_found(reply, &body, UserState::NotListed);
     };
     let mut all_complete = false;

@@ -16,7 +16,8 @@ use serde_json::json;
 use super::address::endpoint;
 use super::{
     Access, Authorize, Bulk, Detail, Found, Identity, LookupFor, Provider, RateHints, Reply,
-    Request, Token, Verdict, ZendeskCredentials, ZendeskSettings, auth, contract, digits, find,
+    Request, Token, UserLookup, Verdict, ZendeskCredentials, ZendeskSettings, auth, contract,
+    digits, find,
 };
 use crate::domain::{
     AccountLimits, FindBy, IdProblem, ProviderKind, Step, StopKind, UserId, UserState,
@@ -180,14 +181,8 @@ impl Provider for ZendeskSettings {
         }
     }
 
-    fn looked_up(
-        &self,
-        purpose: LookupFor,
-        ids: &[UserId],
-        _primary_contact: Option<&str>,
-        reply: &Reply,
-    ) -> Result<Vec<UserState>, Verdict> {
-        lookups::looked_up(purpose, ids, reply).map_err(|it| self.of_token(it))
+    fn looked_up(&self, asked: &UserLookup<'_>, reply: &Reply) -> Result<Vec<UserState>, Verdict> {
+        lookups::looked_up(asked, reply).map_err(|it| self.of_token(it))
     }
 
     /// A search takes one address. External ids stand in one list, if no comma is in them.
@@ -306,17 +301,10 @@ pub(in crate::provider) fn check_id(text: &str) -> Result<&str, IdProblem> {
     digits::plain(text)?;
     // More than twenty digits do not fit either.
     if text.parse::<u64>().is_err() {
-        return Err(IdProblem {
-            code: "too_long",
-            reason: "the id has more digits than a Zendesk id can have; look at how the file was made",
-        });
+        return Err(digits::problem("zendesk", "too_long"));
     }
     if looks_rounded(text) {
-        return Err(IdProblem {
-            code: "rounded",
-            reason: "the id is longer than a spreadsheet's fifteen digits and ends in zeros, so its \
-                     last digits are lost; format the column as text and export again",
-        });
+        return Err(digits::problem("zendesk", "rounded"));
     }
     Ok(text)
 }

@@ -224,11 +224,7 @@ pub(super) fn identified(base: &Url, reply: &Reply) -> Result<Identity, Verdict>
     };
     if text(user, "status").is_some_and(|status| !status.eq_ignore_ascii_case("active")) {
         let what = "the user this token belongs to is not active";
-        return Err(verdict::condemned(
-            StopKind::CredentialsRejected,
-            "caller_inactive",
-            what,
-        ));
+        return Err(verdict::rejected("caller_inactive", what));
     }
     let prefix = org_prefix(&caller);
     let named = |field| child(user, field).and_then(|of| text(of, "name"));

@@ -21,9 +21,9 @@
 
 use serde_json::Value;
 
-use crate::domain::{FindBy, ProviderKind, UserId, UserState};
-use crate::provider::body::{Body, Object, child, id_text, text};
-use crate::provider::{Found, Reply, RowEnd, Verdict, find, verdict};
+use crate::domain::{FindBy, ProviderKind, UserState};
+use crate::provider::body::{Body, Object, child, id_text, list, text};
+use crate::provider::{Found, Reply, RowEnd, UserLookup, Verdict, find, verdict};
 
 use super::answers::{refused, unknown_state, user};
 
@@ -44,21 +44,8 @@ const ADMIN_WORDS: [&str; 3] = ["admin", "amministra", "管理"];
 /// What `--include-role` calls the primary contact.
 pub(super) const PRIMARY_CONTACT: &str = "primary-contact";
 
-/// Reads the answer to a lookup: of `is_list`, the answer to `users?ids=`, else to `users/{id}`.
-pub(super) fn looked_up(
-    is_list: bool,
-    ids: &[UserId],
-    primary_zuid: Option<&str>,
-    reply: &Reply,
-) -> Result<Vec<UserState>, Verdict> {
-    if is_list {
-        return listed(ids, primary_zuid, reply);
-    }
-    shown(&ids[0], primary_zuid, reply).map(|state| vec![state])
-}
-
 /// Reads the answer to `users/{id}`. How a deleted user is told is not documented: 204, or the status.
-fn shown(id: &UserId, primary_zuid: Option<&str>, reply: &Reply) -> Result<UserState, Verdict> {
+pub(super) fn shown(asked: &UserLookup<'_>, reply: &Reply) -> Result<UserState, Verdict> {
     let body = Body::of(reply);
     if reply.status == 204 {
         return Ok(UserState::Unknown);
@@ -70,27 +57,23 @@ fn shown(id: &UserId, primary_zuid: Option<&str>, reply: &Reply) -> Result<UserS
             verdict => Err(verdict::of_read(verdict)),
         };
     };
-    if id_text(user.get("id")).as_deref() != Some(id.as_str()) {
+    if id_text(user.get("id")).as_deref() != Some(asked.ids[0].as_str()) {
         return Err(verdict::other_user());
     }
     match text(user, "status") {
         Some(status) if is_deleted(status) => Ok(UserState::Gone),
         Some(_) => Ok(UserState::Active {
-            role: protected(user, primary_zuid),
+            role: protected(user, asked.primary_contact),
         }),
         None => Err(unknown_state()),
     }
 }
 
 /// Reads the answer to `users?ids=`.
-fn listed(
-    ids: &[UserId],
-    primary_zuid: Option<&str>,
-    reply: &Reply,
-) -> Result<Vec<UserState>, Verdict> {
+pub(super) fn listed(asked: &UserLookup<'_>, reply: &Reply) -> Result<Vec<UserState>, Verdict> {
     // No content: nobody of them is there.
     if reply.status == 204 {
-        return Ok(vec![UserState::Gone; ids.len()]);
+        return Ok(vec![UserState::Gone; asked.ids.len()]);
     }
     let body = Body::of(reply);
     let seen = users(reply, &body)?.iter().map(|user| {
@@ -98,7 +81,7 @@ fn listed(
         let known =
             user.and_then(|user| Some((user, id_text(user.get("id"))?, text(user, "status")?)));
         let (user, id, said) = known.ok_or_else(unknown_state)?;
-        let role = protected(user, primary_zuid);
+        let role = protected(user, asked.primary_contact);
         let state = if is_deleted(said) {
             UserState::Gone
         } else {
@@ -106,7 +89,7 @@ fn listed(
         };
         Ok((id, state))
     });
-    verdict::in_order(ids, &UserState::Gone, seen)
+    verdict::in_order(asked.ids, &UserState::Gone, seen)
 }
 
 /// Reads a page of all users, for those who stand and have one of the e-mail addresses `keys`.
@@ -134,10 +117,9 @@ fn users<'b>(reply: &Reply, body: &'b Body<'_>) -> Result<&'b [Value], Verdict> 
 
 /// The users in such an answer, and whether others follow.
 fn page<'b>(reply: &Reply, body: &'b Body<'_>) -> Result<(&'b [Value], bool), Verdict> {
-    let answer = body.object().filter(|_| reply.status == 200);
-    let users = answer.and_then(|answer| Some((answer, answer.get("users")?.as_array()?)));
     let is_error = |user: &Value| user.get("code").is_some();
-    let Some((answer, users)) = users.filter(|(_, users)| !users.iter().any(is_error)) else {
+    let users = list(reply, body, "users").filter(|(_, users)| !users.iter().any(is_error));
+    let Some((answer, users)) = users else {
         return Err(verdict::of_read(refused(reply, body)));
     };
     let more = answer.get("info").and_then(|info| info.get("more_records"));

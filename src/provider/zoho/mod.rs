@@ -19,7 +19,7 @@ use super::address::endpoint;
 use super::rate_hint::number;
 use super::{
     Access, Authorize, Found, Identity, LookupFor, PrimaryContact, Provider, RateHints, Reply,
-    Request, Token, Verdict, ZohoSettings, auth, contract, digits, find,
+    Request, Token, UserLookup, Verdict, ZohoSettings, auth, contract, digits, find,
 };
 use crate::domain::{AccountLimits, FindBy, IdProblem, ProviderKind, Step, UserId, UserState};
 
@@ -128,14 +128,11 @@ impl Provider for ZohoSettings {
         self.crm(Method::GET, access, &["users", ids[0].as_str()])
     }
 
-    fn looked_up(
-        &self,
-        purpose: LookupFor,
-        ids: &[UserId],
-        primary_contact: Option<&str>,
-        reply: &Reply,
-    ) -> Result<Vec<UserState>, Verdict> {
-        lookups::looked_up(self.is_list(purpose), ids, primary_contact, reply)
+    fn looked_up(&self, asked: &UserLookup<'_>, reply: &Reply) -> Result<Vec<UserState>, Verdict> {
+        if self.is_list(asked.purpose) {
+            return lookups::listed(asked, reply);
+        }
+        lookups::shown(asked, reply).map(|state| vec![state])
     }
 
     /// There is no search: the list of all users is read, and the more keys it is held against the fewer times.
@@ -230,24 +227,13 @@ pub(in crate::provider) fn check_id(text: &str) -> Result<&str, IdProblem> {
         _ => text,
     };
     digits::plain(id)?;
-    let (code, reason) = match id.len() {
+    let code = match id.len() {
         DIGITS_MIN..=DIGITS_MAX => return Ok(id),
-        8 | 9 => (
-            "zuid",
-            "the id looks like a ZUID, the id of a Zoho account; the CRM's user id has 15 to 19 \
-             digits and is in the column `id` of the users API",
-        ),
-        0..DIGITS_MIN => (
-            "too_short",
-            "a Zoho CRM user id has 15 to 19 digits, and this has fewer: a part of it was lost, or \
-             it is another number; export the column `id` again, as text",
-        ),
-        _ => (
-            "too_long",
-            "a Zoho CRM user id has 15 to 19 digits; this has more",
-        ),
+        8 | 9 => "zuid",
+        0..DIGITS_MIN => "too_short",
+        _ => "too_long",
     };
-    Err(IdProblem { code, reason })
+    Err(digits::problem("zoho", code))
 }
 
 /// The digits that every id of the org of `caller` begins with.

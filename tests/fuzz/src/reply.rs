@@ -8,8 +8,8 @@ use secrecy::ExposeSecret as _;
 use userpurge::domain::{ProviderKind, Quota, Step, StopKind, UserId, UserState};
 use userpurge::provider::{
     Access, Detail, LookupFor, Provider, ProviderSettings, RateHint, RateHints, Reply, RowEnd,
-    SuncoSettings, Token, Transient, Verdict, ZendeskCredentials, ZendeskSettings, ZohoSettings,
-    build,
+    SuncoSettings, Token, Transient, UserLookup, Verdict, ZendeskCredentials, ZendeskSettings,
+    ZohoSettings, build,
 };
 
 /// The user that is asked for.
@@ -109,7 +109,12 @@ pub fn replies(data: &[u8]) {
             if provider.lookup_max(purpose) == 0 {
                 continue;
             }
-            match provider.looked_up(purpose, asked, None, &reply) {
+            let asked = UserLookup {
+                purpose,
+                ids: asked,
+                primary_contact: None,
+            };
+            match provider.looked_up(&asked, &reply) {
                 Err(verdict) => check_read(&verdict),
                 Ok(users) => {
                     assert_eq!(users.len(), 1);

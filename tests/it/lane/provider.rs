@@ -9,7 +9,7 @@ use url::Url;
 use userpurge::domain::{ProviderKind, Quota, Step, StopKind, UserId, UserState};
 use userpurge::provider::{
     Access, Authorize, Bulk, Detail, Identity, LookupFor, Provider, RateHint, RateHints, Reply,
-    Request, RowEnd, Scope, Token, Transient, Verdict,
+    Request, RowEnd, Scope, Token, Transient, UserLookup, Verdict,
 };
 
 /// The pure side.
@@ -112,13 +112,8 @@ impl Provider for FakeProvider {
         at(access, &format!("{what}/{}", ids.join(",")))
     }
 
-    fn looked_up(
-        &self,
-        purpose: LookupFor,
-        ids: &[UserId],
-        _: Option<&str>,
-        reply: &Reply,
-    ) -> Result<Vec<UserState>, Verdict> {
+    fn looked_up(&self, asked: &UserLookup<'_>, reply: &Reply) -> Result<Vec<UserState>, Verdict> {
+        let UserLookup { purpose, ids, .. } = *asked;
         let detail = Detail::default();
         let (scope, wait) = (Scope::Account, None);
         match (reply.status, purpose) {

@@ -21,8 +21,8 @@ use ProviderKind::{Sunco, Zendesk, Zoho};
 use userpurge::domain::{ProviderKind, Step, StopKind, UserId, UserState};
 use userpurge::provider::{
     Authorize, JobsHint, LookupFor, Provider, ProviderSettings, RateHint, Reply, Request, RowEnd,
-    SuncoSettings, Token, Verdict, ZendeskCredentials, ZendeskSettings, ZohoSettings, build,
-    check_id, defaults,
+    SuncoSettings, Token, UserLookup, Verdict, ZendeskCredentials, ZendeskSettings, ZohoSettings,
+    build, check_id, defaults,
 };
 
 const BASE: &str = "https://acme.example";
@@ -824,7 +824,12 @@ fn looked_up(
     id: &UserId,
     reply: &Reply,
 ) -> Result<Vec<UserState>, Verdict> {
-    let states = provider.looked_up(purpose, std::slice::from_ref(id), Some("7"), reply);
+    let asked = UserLookup {
+        purpose,
+        ids: std::slice::from_ref(id),
+        primary_contact: Some("7"),
+    };
+    let states = provider.looked_up(&asked, reply);
     if let Ok(states) = &states {
         assert_eq!(states.len(), 1);
     }

@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use userpurge::domain::{Step, StopKind, UserId, UserState};
 use userpurge::provider::{
     Access, Detail, Identity, ItemEnd, JobState, LookupFor, Provider, Reply, Token, Transient,
-    Verdict,
+    UserLookup, Verdict,
 };
 
 /// Headers from `name: value` pairs with ` | ` between.
@@ -132,7 +132,12 @@ fn answer(
     let failed = |verdict: Verdict| (describe(&verdict), detail(&verdict).clone());
     let fine = |means: String| (means, Detail::default());
     let looked_up = |purpose, ids: &[UserId], tell: &dyn Fn(Vec<UserState>) -> String| {
-        let states = provider.looked_up(purpose, ids, Some(PRIMARY_CONTACT), reply);
+        let asked = UserLookup {
+            purpose,
+            ids,
+            primary_contact: Some(PRIMARY_CONTACT),
+        };
+        let states = provider.looked_up(&asked, reply);
         states.map_or_else(failed, |states| fine(tell(states)))
     };
     let many = MANY_ASKED.map(UserId::new);
