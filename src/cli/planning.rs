@@ -247,34 +247,24 @@ impl Planning {
         Ok(planned)
     }
 
-    /// Opens the input. Where nothing in it is known to hold ids, a column does that is named by the provider
-    /// file of every account that rows may be of.
+    /// Opens the input.
     fn open(
         &mut self,
         open: fn(&Path, &ReadOptions) -> Result<InputSource, InputError>,
     ) -> Result<InputSource, InputError> {
-        let found = open(&self.path, &self.read);
-        let is_lacking = found.as_ref().is_err_and(InputError::lacks_field);
-        if !is_lacking || self.read.columns.id.is_some() {
-            return found;
-        }
+        let columns = self.own_columns();
+        InputSource::open_with(open, &self.path, &mut self.read, &columns)
+    }
+
+    /// The columns that hold ids by the provider file of every account that rows may be of.
+    fn own_columns(&self) -> Vec<String> {
         let named = self.setup.options.account.as_deref();
         let accounts = self.setup.outline.accounts.iter();
         let accounts = accounts.filter(|it| named.is_none_or(|name| it.name.as_str() == name));
         let all: Vec<&[String]> = accounts.map(AccountSettings::id_columns).collect();
-        for column in all.first().copied().unwrap_or_default() {
-            let mut read = self.read.clone();
-            read.columns.id = Some(column.clone());
-            if all.iter().all(|columns| columns.contains(column))
-                && let Ok(source) = open(&self.path, &read)
-                // Of two columns with that name, nobody said which.
-                && !source.names_twice(column)
-            {
-                self.read = read;
-                return Ok(source);
-            }
-        }
-        found
+        let first = all.first().copied().unwrap_or_default().iter();
+        let own = first.filter(|column| all.iter().all(|columns| columns.contains(column)));
+        own.cloned().collect()
     }
 
     /// The column that looks like ids, if most ids were none.
@@ -345,7 +335,7 @@ impl Planning {
         let policies = policies(&self.setup.outline.accounts);
         let options = &self.setup.options;
         let protect = match &options.protect {
-            Some(path) => ProtectList::read(Path::new(path), &policies)?,
+            Some(path) => ProtectList::read(Path::new(path), &self.own_columns(), &policies)?,
             None => ProtectList::default(),
         };
         let defaults = RowDefaults {

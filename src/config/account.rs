@@ -133,21 +133,19 @@ impl AccountSettings {
     /// so.
     pub fn limit_told(&self, (step, quota): (Option<Step>, Quota)) -> String {
         let usual = provider::defaults(self.kind());
-        let (what, usual) = match step {
-            None => ("requests", Some(usual.requests)),
+        let (what, is_usual) = match step {
+            None => ("requests", usual.requests == quota),
             Some(step) => {
-                let mut steps = usual.steps.iter();
-                let usual = steps.find(|(other, _)| *other == step);
                 let what = match step {
                     Step::Delete => "deletions",
                     Step::PermanentlyDelete => "permanent deletions",
                     Step::DeletePersonalInformation => "clearings of profiles",
                     Step::Own(_) => "such requests",
                 };
-                (what, usual.map(|(_, quota)| *quota))
+                (what, usual.steps.contains(&(step, quota)))
             }
         };
-        let who = if usual == Some(quota) {
+        let who = if is_usual {
             self.kind().title()
         } else {
             "the configuration"

@@ -335,7 +335,7 @@ pub fn own_provider(
     let Some(file) = file else {
         return Ok(None);
     };
-    let kind = file.kind().filter(|_| file.register());
+    let kind = file.register().then(|| file.kind());
     let why = "another provider file has its name, or other steps under the name of one of its actions; name one otherwise";
     Ok(Some((kind.ok_or(why)?, file)))
 }
@@ -373,22 +373,20 @@ fn check_trusted(metadata: &Metadata, path: &Path) -> Result<(), ConfigError> {
         "the configuration `{}` has a `command` to run, and",
         path.display()
     );
-    if owner != ROOT && owner != rustix::process::geteuid().as_raw() {
-        let what = format!("{runs} belongs to another user (uid {owner}); nothing was run or sent");
-        return Err(ConfigError::new(what).with_help(format!(
-            "look through the file, then make it yours: `cp {0} own.toml && chmod 600 own.toml`, and \
-             name it with `--config own.toml`",
-            shell_path(path)
-        )));
-    }
-    if mode & OTHERS_WRITE != 0 {
-        let what = format!(
-            "{runs} other users may write the file (mode {mode:03o}); nothing was run or sent"
-        );
-        return Err(ConfigError::new(what).with_help(format!(
-            "look through the file, then `chmod go-w {}`",
-            shell_path(path)
-        )));
-    }
-    Ok(())
+    let (what, do_next) = if owner != ROOT && owner != rustix::process::geteuid().as_raw() {
+        (
+            format!("belongs to another user (uid {owner})"),
+            "then make it yours: `cp {} own.toml && chmod 600 own.toml`, and name it with `--config own.toml`",
+        )
+    } else if mode & OTHERS_WRITE != 0 {
+        (
+            format!("other users may write the file (mode {mode:03o})"),
+            "then `chmod go-w {}`",
+        )
+    } else {
+        return Ok(());
+    };
+    let error = ConfigError::new(format!("{runs} {what}; nothing was run or sent"));
+    let do_next = do_next.replace("{}", &shell_path(path));
+    Err(error.with_help(format!("look through the file, {do_next}")))
 }

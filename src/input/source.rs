@@ -146,6 +146,33 @@ impl InputSource {
         Self::read(path, options, opened)
     }
 
+    /// Opens the file at `path` with `open`. Where nothing in it is known to hold ids, and `options` name no
+    /// column, the first of `columns` does that is there; `options` name it from then on.
+    pub fn open_with(
+        open: fn(&Path, &ReadOptions) -> Result<Self, InputError>,
+        path: &Path,
+        options: &mut ReadOptions,
+        columns: &[String],
+    ) -> Result<Self, InputError> {
+        let found = open(path, options);
+        let is_lacking = found.as_ref().is_err_and(InputError::lacks_field);
+        if !is_lacking || options.columns.id.is_some() {
+            return found;
+        }
+        for column in columns {
+            let mut read = options.clone();
+            read.columns.id = Some(column.clone());
+            if let Ok(source) = open(path, &read)
+                // Of two columns with that name, nobody said which.
+                && !source.names_twice(column)
+            {
+                *options = read;
+                return Ok(source);
+            }
+        }
+        found
+    }
+
     /// The digest of all bytes of the file, those that no row needed too. It was taken while the file
     /// was read if it was [opened so](InputSource::open_digested).
     pub fn fingerprint(&mut self) -> Result<Fingerprint, InputError> {
@@ -248,7 +275,7 @@ impl InputSource {
     }
 
     /// Whether a table has more than one column of that name, however they are spelt.
-    pub fn names_twice(&self, name: &str) -> bool {
+    fn names_twice(&self, name: &str) -> bool {
         let names = self.resolved.columns.iter();
         names.filter(|it| same_name(it, name)).count() > 1
     }

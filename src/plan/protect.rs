@@ -39,12 +39,17 @@ impl ProtectList {
     /// The file cannot be read, is empty, holds another system's ids, or has a line of which
     /// anything would be left out or that can protect nobody at any of `accounts`: somebody meant
     /// to protect someone with it.
-    pub fn read(path: &Path, accounts: &[AccountPolicy]) -> Result<Self, PlanError> {
+    pub fn read(
+        path: &Path,
+        columns: &[String],
+        accounts: &[AccountPolicy],
+    ) -> Result<Self, PlanError> {
         let shown = path.display();
         let wrong = |message: String| PlanError::protect(path, message);
         let unreadable = |source| PlanError::unread_list(path, source);
-        let mut source =
-            InputSource::open_digested(path, &ReadOptions::default()).map_err(unreadable)?;
+        let (open, mut read) = (InputSource::open_digested, ReadOptions::default());
+        let source = InputSource::open_with(open, path, &mut read, columns);
+        let mut source = source.map_err(unreadable)?;
         let own_ids = accounts.iter().any(|it| !it.provider.takes_external_ids());
         if let Some(column) = source.external_ids().filter(|_| own_ids) {
             return Err(wrong(format!(

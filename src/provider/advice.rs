@@ -79,8 +79,17 @@ pub fn rights(kind: ProviderKind, identity: &Identity) -> &'static str {
 /// What is to be known before users are deleted there, each a sentence: what stays elsewhere, and what
 /// comes of those whose roles are `included`.
 pub fn remains(kind: ProviderKind, included: &[String]) -> Vec<String> {
-    let left = left(kind).map(|left| format!("left after it: {left}"));
-    let mut told: Vec<String> = left.into_iter().collect();
+    let left = match kind {
+        ProviderKind::Zendesk => {
+            "the text in closed tickets (redact or delete those first), and the user at Sunshine \
+             Conversations, who is deleted there"
+        }
+        ProviderKind::Sunco => "the user at Zendesk Support, who is deleted there",
+        ProviderKind::Zoho => "the records, which stay the deleted user's, and the licence",
+        // A provider file's `says` has it.
+        ProviderKind::Own(_) => return Vec::new(),
+    };
+    let mut told = vec![format!("left after it: {left}")];
     let is_agent = |role: &String| role.to_ascii_lowercase().ends_with("agent") || role == "admin";
     if kind == ProviderKind::Zendesk && included.iter().any(is_agent) {
         told.push(
@@ -89,20 +98,6 @@ pub fn remains(kind: ProviderKind, included: &[String]) -> Vec<String> {
         );
     }
     told
-}
-
-/// What no deletion there takes away; `None`: a provider file's `says` has it.
-fn left(kind: ProviderKind) -> Option<&'static str> {
-    let left = match kind {
-        ProviderKind::Zendesk => {
-            "the text in closed tickets (redact or delete those first), and the user at Sunshine \
-             Conversations, who is deleted there"
-        }
-        ProviderKind::Sunco => "the user at Zendesk Support, who is deleted there",
-        ProviderKind::Zoho => "the records, which stay the deleted user's, and the licence",
-        ProviderKind::Own(_) => return None,
-    };
-    Some(left)
 }
 
 /// What an action does to a user, and whether that can be undone. Zendesk's documents know no way

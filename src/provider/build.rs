@@ -127,8 +127,7 @@ impl ProviderSettings {
     /// The provider.
     pub fn kind(&self) -> ProviderKind {
         match self {
-            // A file without a name is refused.
-            Self::File(file) => file.file.kind().unwrap_or(ProviderKind::Zendesk),
+            Self::File(file) => file.file.kind(),
             Self::Zendesk(_) => ProviderKind::Zendesk,
             Self::Sunco(_) => ProviderKind::Sunco,
             Self::Zoho(_) => ProviderKind::Zoho,

@@ -33,7 +33,7 @@ impl Stock {
             accounts: BTreeMap::new(),
             rows_without: 0,
             check,
-            own: file.and_then(|file| Some((file.kind()?, file.id_pattern()?))),
+            own: file.and_then(|file| Some((file.kind(), file.id_pattern()?))),
         }
     }
 
@@ -160,7 +160,7 @@ pub fn config(
 ) -> String {
     let mut text = String::new();
     for (name, kind) in accounts {
-        let own = file.filter(|(file, _)| file.kind() == Some(*kind));
+        let own = file.filter(|(file, _)| file.kind() == *kind);
         let own_base = format!("{base}/file/{kind}");
         let Some(keys) = keys(*kind, own.map(|(file, _)| file), (base, &own_base)) else {
             continue;

@@ -108,7 +108,7 @@ fn planned(done: &[&str], rows: &str) -> (Plan, Ends) {
 fn check(defaults: &RowDefaults, protect: &str, table: &[(&str, &str)]) -> Plan {
     let list = match protect {
         "" => ProtectList::default(),
-        text => ProtectList::read(file(text).path(), &policies()).unwrap(),
+        text => ProtectList::read(file(text).path(), &[], &policies()).unwrap(),
     };
     let rows: Vec<_> = table.iter().map(|(cells, _)| *cells).collect();
     let file = file(&format!("id,account,action,ref\n{}\n", rows.join("\n")));
@@ -238,7 +238,7 @@ fn a_protected_id_is_so_at_every_account_and_however_it_is_written() {
 }
 
 fn protect_list(text: &str) -> Result<ProtectList, PlanError> {
-    ProtectList::read(file(text).path(), &policies())
+    ProtectList::read(file(text).path(), &[], &policies())
 }
 
 #[test]

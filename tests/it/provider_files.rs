@@ -543,7 +543,8 @@ fn providers_lists_all_prints_one_and_judges_a_file() {
     world
         .call(&["providers", "./ours.toml"])
         .code(0)
-        .says("cannot be undone");
+        .says("cannot be undone")
+        .says("lookup --by email");
     world.write("ours.toml", printed.replace("status = 204", "status = 205"));
     world
         .call(&["providers", "./ours.toml"])
@@ -562,7 +563,10 @@ fn the_sandbox_serves_a_file_of_ones_own() {
     let text = ProviderFile::shipped_text("gorgias").unwrap();
     world.write("ours.toml", text.replace("\"gorgias\"", "\"ours\""));
     // The last is no id of this provider's.
-    world.write("there.csv", "id\n81\n82\n83\n0\n");
+    world.write(
+        "there.csv",
+        "order,Customer ID\n91,81\n92,82\n93,83\n94,0\n",
+    );
     world.write("users.csv", "id\n81\n82\n84\n");
     let mut child = world.start(&[
         "sandbox",
@@ -632,6 +636,20 @@ fn a_column_that_the_file_names_holds_the_ids_of_its_accounts_alone() {
     let deleted = arrived.filter(|(call, _)| *call == Call::Delete);
     let deleted: Vec<String> = deleted.map(|(_, id)| id).collect();
     assert_eq!(deleted, ["81234561", "81234562"]);
+    // It protects its ids alone, too.
+    let again = "order,customer_id\n81234563,81234561\n";
+    world.write("protect.csv", again);
+    let protect = ["--protect", "protect.csv"];
+    let plan = ["plan", "users.csv", "--action", "delete", "--json"];
+    let plan = world.call(&[&plan[..], &protect].concat()).code(1).out;
+    let plan: Value = serde_json::from_str(&plan).unwrap();
+    assert_eq!(plan["protected"], 1, "{plan}");
+    world.write("users.csv", "order,Customer ID\n81234561,81234563\n");
+    let other = ["run", "users.csv", "--action", "delete", "--yes"];
+    world
+        .call(&[&other[..], &protect, &["--ledger", "other.jsonl"]].concat())
+        .code(0);
+    assert_eq!(world.deletions().len(), 3);
     // Where rows may be of an account of another provider, nobody is taken for anybody.
     let gorgias = world.read("userpurge.toml");
     let acme =
@@ -655,7 +673,7 @@ fn a_column_that_the_file_names_holds_the_ids_of_its_accounts_alone() {
         let two = world.call(&run("two.csv", "gorgias", "delete")).code(2);
         two.says("--id-column");
     }
-    assert_eq!(world.deletions().len(), 2);
+    assert_eq!(world.deletions().len(), 3);
 }
 
 #[test]

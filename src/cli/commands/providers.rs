@@ -9,21 +9,18 @@ use serde_json::json;
 use crate::cli::terminal::{put, put_page};
 use crate::cli::{CliError, ExitCode};
 use crate::config::own_provider;
-use crate::domain::{Action, ProviderKind};
+use crate::domain::{Action, FindBy, ProviderKind};
 use crate::input::{closest, did_you_mean};
 use crate::provider::{ProviderFile, consequence};
 
 /// Lists all, or tells of the one that `about` names or describes.
 pub(in crate::cli) fn execute(about: Option<&str>, is_json: bool) -> Result<ExitCode, CliError> {
     let shipped = ProviderFile::shipped_names().filter_map(ProviderFile::shipped);
-    let own = |file: &ProviderFile| file.kind().filter(|_| file.register());
+    let own = |file: &ProviderFile| file.register().then(|| file.kind());
     let kinds = match about {
         None => {
-            let files: Vec<_> = shipped.filter_map(|file| own(&file)).collect();
-            Vec::from(ProviderKind::ALL)
-                .into_iter()
-                .chain(files)
-                .collect()
+            let files = shipped.filter_map(|file| own(&file));
+            ProviderKind::ALL.into_iter().chain(files).collect()
         }
         Some(name) => match (name.parse(), ProviderFile::shipped_text(name)) {
             (Ok(kind), _) => vec![kind],
@@ -36,14 +33,15 @@ pub(in crate::cli) fn execute(about: Option<&str>, is_json: bool) -> Result<Exit
         },
     };
     let told = |kind: &ProviderKind, action: &Action| json!({"action": action, "does": consequence(*kind, *action)});
+    let finds = |kind: &ProviderKind| -> Vec<FindBy> {
+        let all = FindBy::ALL.into_iter();
+        all.filter(|by| kind.finds(*by)).collect()
+    };
     if is_json {
         let all = kinds.iter().map(|kind| {
-            let actions: Vec<_> = kind
-                .actions()
-                .iter()
-                .map(|action| told(kind, action))
-                .collect();
-            json!({"name": kind, "title": kind.title(), "actions": actions})
+            let actions = kind.actions().iter();
+            let actions: Vec<_> = actions.map(|action| told(kind, action)).collect();
+            json!({"name": kind, "title": kind.title(), "actions": actions, "finds": finds(kind)})
         });
         put(&json!({"providers": all.collect::<Vec<_>>()}).to_string())?;
         return Ok(ExitCode::Success);
@@ -52,6 +50,9 @@ pub(in crate::cli) fn execute(about: Option<&str>, is_json: bool) -> Result<Exit
         put_page(&format!("{kind} ({})", kind.title()))?;
         for action in kind.actions() {
             put_page(&format!("  {action}: {}", consequence(kind, *action)))?;
+        }
+        for by in finds(&kind) {
+            put_page(&format!("  lookup --by {by}"))?;
         }
     }
     Ok(ExitCode::Success)

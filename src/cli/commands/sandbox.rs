@@ -96,7 +96,9 @@ fn write_config(path: &Path, config: &str) -> Result<(), CliError> {
 /// The users of the input at `path`.
 fn stock_of(path: &Path, file: Option<&ProviderFile>) -> Result<Stock, CliError> {
     let mut stock = Stock::new(|kind, id| check_id(kind)(id).ok(), file);
-    let mut source = InputSource::open(path, &ReadOptions::default())?;
+    let columns = file.map_or(&[][..], ProviderFile::id_columns);
+    let mut read = ReadOptions::default();
+    let mut source = InputSource::open_with(InputSource::open, path, &mut read, columns)?;
     source.each_row(|_, row| stock.add_row(row.as_ref().ok()))?;
     Ok(stock)
 }

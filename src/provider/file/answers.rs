@@ -222,10 +222,8 @@ impl ProviderFile {
         key: &str,
         reply: &Reply,
     ) -> Result<Vec<UserId>, Verdict> {
-        let at = |value: &'_ Value, pointer: &Option<String>| {
-            let found = value.pointer(pointer.as_deref()?);
-            found.cloned()
-        };
+        let at =
+            |value: &Value, pointer: &Option<String>| value.pointer(pointer.as_deref()?).cloned();
         let answer = json(reply).filter(|_| reply.status == 200);
         let answer = answer.unwrap_or_default();
         let Some(Value::Array(items)) = at(&answer, &call.items) else {

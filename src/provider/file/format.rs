@@ -213,9 +213,9 @@ impl FileCall {
 }
 
 impl ProviderFile {
-    /// Its kind. [`ProviderFile::register`] says what that is.
-    pub fn kind(&self) -> Option<ProviderKind> {
-        Name::new(&self.name).map(ProviderKind::Own)
+    /// Its kind. [`ProviderFile::register`] says what that is, and refuses a file without a name.
+    pub fn kind(&self) -> ProviderKind {
+        Name::new(&self.name).map_or(ProviderKind::Zendesk, ProviderKind::Own)
     }
 
     /// Whether only an answer tells which tenant it is.

@@ -158,8 +158,7 @@ fn with_strings(json: &Value, put: &impl Fn(&str) -> String) -> Value {
 
 impl Provider for FileSettings {
     fn kind(&self) -> ProviderKind {
-        // A file without a name is refused.
-        self.file.kind().unwrap_or(ProviderKind::Zendesk)
+        self.file.kind()
     }
 
     fn authorize(&self) -> Authorize {

@@ -81,32 +81,31 @@ impl Provider for ZendeskSettings {
     }
 
     fn authorize(&self) -> Authorize {
+        use ZendeskCredentials::{ApiToken, Client, OAuthToken, Refresh};
+
         let base = &self.base_url;
+        let fetched = |key, first| Authorize::Token {
+            quota: None,
+            key,
+            first,
+        };
         let authorization = match &self.credentials {
-            ZendeskCredentials::ApiToken { email, token } => {
-                auth::basic(&format!("{email}/token"), token)
-            }
-            ZendeskCredentials::OAuthToken { token } => auth::token("Bearer", token),
-            ZendeskCredentials::Refresh { token, refresh, .. } => {
+            ApiToken { email, token } => auth::basic(&format!("{email}/token"), token),
+            OAuthToken { token } => auth::token("Bearer", token),
+            Refresh { token, refresh, .. } => {
                 let [one, two] = [token, refresh].map(ExposeSecret::expose_secret);
-                return Authorize::Token {
-                    quota: None,
-                    key: auth::digest(&["zendesk refresh", base.as_str(), one, two]),
-                    first: Some(Token {
-                        secret: token.clone(),
-                        api_base: None,
-                        expires_in: None,
-                        refresh: Some(refresh.clone()),
-                    }),
+                let key = auth::digest(&["zendesk refresh", base.as_str(), one, two]);
+                let first = Token {
+                    secret: token.clone(),
+                    api_base: None,
+                    expires_in: None,
+                    refresh: Some(refresh.clone()),
                 };
+                return fetched(key, Some(first));
             }
-            ZendeskCredentials::Client { id, secret } => {
+            Client { id, secret } => {
                 let secret = secret.expose_secret();
-                return Authorize::Token {
-                    quota: None,
-                    key: auth::digest(&["zendesk", base.as_str(), id, secret]),
-                    first: None,
-                };
+                return fetched(auth::digest(&["zendesk", base.as_str(), id, secret]), None);
             }
         };
         Authorize::Fixed(Access {
