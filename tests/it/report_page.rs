@@ -192,6 +192,78 @@ fn a_screen_reader_gets_tables(dom: &str) {
     assert!(dom.contains("<html lang=\"en\">"));
 }
 
+/// How many pages a PDF has.
+fn pages(pdf: &[u8]) -> usize {
+    let text = String::from_utf8_lossy(pdf);
+    text.matches("/Type /Page").count() - text.matches("/Type /Pages").count()
+}
+
+/// Twenty thousand rows of two accounts, with references and a handful of reasons, lie on a desk as four sheets.
+#[test]
+fn twenty_thousand_rows_are_four_pages_on_paper() {
+    let world = World::new();
+    world.wide();
+    world.zendesk_users(1..=12_000);
+    let mut text = String::from("id,account,action,ref\n");
+    for row in 1..=20_000 {
+        let row_of = |id: &str, account: &str| format!("{id},{account},delete,REQ-{}\n", row % 200);
+        text += &match row {
+            ..=12_000 => row_of(&row.to_string(), "acme"),
+            _ if row % 11 == 0 => row_of("", "acme"),
+            _ if row % 7 == 0 => row_of("x", "acme"),
+            _ if row % 5 == 0 => row_of("5.54E+17", "crm"),
+            _ if row % 3 == 0 => row_of("7", "nobody"),
+            _ if row % 2 == 0 => row_of("1", "acme"),
+            _ => row_of("12", "crm"),
+        };
+    }
+    world.write("users.csv", text);
+    world.call(&["run", "users.csv", "--yes"]).code(1);
+    world.call(&["report"]).code(0);
+    let page = world.path("users.csv.report.html");
+    let seen = world.open(&page, 1200, Scheme::Light);
+    assert_eq!(seen.console, [""; 0]);
+    let pages = pages(&seen.pdf);
+    assert!((2..=4).contains(&pages), "{pages} pages");
+    let run = world.status(LEDGER)["run_id"].as_str().unwrap().to_owned();
+    let page = world.read("users.csv.report.html");
+    assert!(page.contains(&format!("content: \"userpurge run {run}\"")));
+    assert!(page.contains("counter(page)") && page.contains("counter(pages)"));
+}
+
+/// The lines of hatched and dotted bars are seen on what lies below them, by WCAG's rule for graphics: 3 to 1.
+#[test]
+fn patterns_are_seen_in_light_and_in_dark() {
+    let world = world();
+    let page = world.read("users.csv.report.html");
+    for scheme in page.split(":root {").skip(1).take(2) {
+        let colour = |name: &str| {
+            let value = scheme.split(&format!("--{name}: #")).nth(1);
+            let hex = &value.unwrap_or_else(|| panic!("no {name}: {scheme}"))[..6];
+            let light = |from: usize| {
+                let part = f64::from(u8::from_str_radix(&hex[from..from + 2], 16).unwrap()) / 255.0;
+                if part <= 0.040_45 {
+                    part / 12.92
+                } else {
+                    ((part + 0.055) / 1.055).powf(2.4)
+                }
+            };
+            0.2126 * light(0) + 0.7152 * light(2) + 0.0722 * light(4)
+        };
+        for (line, ground) in [
+            ("bad", "bad-soft"),
+            ("dup", "dup-soft"),
+            ("pause", "paper"),
+            ("good", "paper"),
+            ("bad", "paper"),
+        ] {
+            let (one, other) = (colour(line), colour(ground));
+            let ratio = (one.max(other) + 0.05) / (one.min(other) + 0.05);
+            assert!(ratio >= 3.0, "{line} on {ground}: {ratio:.2}");
+        }
+    }
+}
+
 /// That the browser was silent means something only if it would have spoken.
 #[test]
 fn the_browser_would_refuse_whatever_the_page_asked_for() {
