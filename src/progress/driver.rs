@@ -9,22 +9,24 @@ use jiff::tz::TimeZone;
 use super::bar::Bars;
 use super::lines::Lines;
 use super::state::State;
-use crate::domain::{AccountName, AccountPlan, Counted, Entry, Time};
+use crate::domain::{AccountName, AccountPlan, Counted, Entry, Time, named};
 
-/// How progress is shown.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Mode {
-    /// [`Mode::Bar`] on a terminal, else [`Mode::Plain`].
-    #[default]
-    Auto,
-    /// A bar for each account.
-    Bar,
-    /// A plain line for an account now and then.
-    Plain,
-    /// One JSON object a line.
-    Json,
-    /// Nothing.
-    None,
+named! {
+    /// How progress is shown.
+    #[derive(Default)]
+    pub enum Mode {
+        /// [`Mode::Bar`] on a terminal, else [`Mode::Plain`].
+        #[default]
+        Auto = "auto",
+        /// A bar for each account.
+        Bar = "bar",
+        /// A plain line for an account now and then.
+        Plain = "plain",
+        /// One JSON object a line.
+        Json = "json",
+        /// Nothing.
+        None = "none",
+    }
 }
 
 /// Shows how a run is getting on. Call [`see`](Self::see) for every entry a lane makes,

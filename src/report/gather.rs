@@ -45,7 +45,7 @@ impl Report {
         let states: Vec<_> = collectors.iter().map(|it| &it.state).collect();
         let stand_ins = stand_ins(&states)?;
         let refs = Refs::of(&states, &stand_ins)?;
-        let elsewhere = counted_elsewhere(&stand_ins, ledgers.len());
+        let elsewhere = counted_elsewhere(&stand_ins, &states);
         for (collector, rows) in collectors.iter_mut().zip(&elsewhere) {
             collector.state.leave_out(rows);
             collector.reasons.leave_out(rows);

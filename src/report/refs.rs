@@ -12,7 +12,7 @@ use roaring::RoaringTreemap;
 use serde::Serialize;
 
 use super::csv::safe;
-use crate::domain::{AccountHeader, AccountName, Action, Entry, TaskKey, Time, UserId};
+use crate::domain::{AccountHeader, AccountName, Action, Entry, Outcome, TaskKey, Time, UserId};
 use crate::ledger::{LedgerError, LedgerState};
 
 /// How many references a report lists.
@@ -228,9 +228,32 @@ pub fn stand_ins(ledgers: &[&LedgerState]) -> Result<Vec<(Place, Place)>, Ledger
     Ok(found)
 }
 
-/// The rows of each ledger whose user and action ended later in another one of them.
-pub fn counted_elsewhere(stand_ins: &[(Place, Place)], ledgers: usize) -> Vec<RoaringTreemap> {
-    let mut rows = vec![RoaringTreemap::new(); ledgers];
+/// The rows of each ledger that count in another one: whose user and action ended later there, or that are
+/// left out here, and there stand as the same row of the same input.
+pub fn counted_elsewhere(
+    stand_ins: &[(Place, Place)],
+    ledgers: &[&LedgerState],
+) -> Vec<RoaringTreemap> {
+    let mut rows = vec![RoaringTreemap::new(); ledgers.len()];
+    let inputs = ledgers.iter().map(|it| {
+        let options = &it.header.options;
+        let file = &it.planned.as_ref()?.input.sha256;
+        Some((file, &options.sheet, options.header_line))
+    });
+    let inputs: Vec<_> = inputs.collect();
+    let left_out = ledgers.iter().map(|it| it.rows_of(Outcome::Filtered));
+    let left_out: Vec<RoaringTreemap> = left_out.collect();
+    for (one, rows) in rows.iter_mut().enumerate() {
+        let same = |it: &usize| *it != one && inputs[*it].is_some() && inputs[*it] == inputs[one];
+        for other in (0..ledgers.len()).filter(same) {
+            // Left out of both, it counts in the last one.
+            *rows |= if other < one {
+                &left_out[one] - &left_out[other]
+            } else {
+                left_out[one].clone()
+            };
+        }
+    }
     for ((ledger, row), _) in stand_ins.iter().filter(|(it, by)| it.0 != by.0) {
         rows[*ledger].insert(*row);
     }

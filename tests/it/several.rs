@@ -151,3 +151,67 @@ fn the_rows_of_all_inputs_come_back_each_once() {
         .call(&["report", LEDGER, "damaged.ledger.jsonl"])
         .code(4);
 }
+
+/// Rows that one run left out and another took are told once, and so are those that all runs left out.
+#[test]
+fn a_row_that_one_of_two_runs_of_a_file_left_out_counts_once() {
+    let world = World::of_users(6);
+    let first = [&RUN[..], &["--where", "id < 3"]].concat();
+    world.call(&first).code(0);
+    let second = ["--where", "id < 5", "--done-in", LEDGER, "--ledger", MORE];
+    world.call(&[&RUN[..], &second].concat()).code(0);
+    for ledgers in [[LEDGER, MORE], [MORE, LEDGER]] {
+        let report = as_json(&world, &ledgers);
+        let outcomes = &report["outcomes"];
+        let counted =
+            ["deleted", "done_before", "filtered"].map(|it| outcomes[it].as_u64().unwrap());
+        assert_eq!(
+            (counted, &report["rows"]),
+            ([4, 0, 2], &json!(6)),
+            "{ledgers:?}"
+        );
+        let csv = [
+            "report", ledgers[0], ledgers[1], "--format", "csv", "--out", "rows",
+        ];
+        world.call(&csv).code(0);
+        let left = ["1", "2"].map(|it| {
+            let name = if ledgers[0] == LEDGER {
+                ["users.csv", "more.csv"]
+            } else {
+                ["more.csv", "users.csv"]
+            };
+            let name = name[usize::from(it == "2")];
+            world
+                .read(&format!("rows/{it}-{name}/unprocessed.csv"))
+                .lines()
+                .count()
+                - 1
+        });
+        assert_eq!(left.iter().sum::<usize>(), 2);
+    }
+    // Another sheet, or another file, has other rows.
+    world.write("users.csv", "id\n1\n2\n9\n");
+    let third = [
+        "--where",
+        "id < 9",
+        "--done-in",
+        LEDGER,
+        "--ledger",
+        "third.ledger.jsonl",
+    ];
+    world.call(&[&RUN[..], &third].concat()).code(0);
+    let report = as_json(&world, &[LEDGER, "third.ledger.jsonl"]);
+    assert_eq!(report["outcomes"]["filtered"], 5);
+}
+
+#[test]
+fn rows_do_not_go_into_a_file() {
+    let world = world();
+    world.write("rows.csv", "");
+    world
+        .call(&["report", LEDGER, "--format", "csv", "--out", "rows.csv"])
+        .code(2)
+        .says("`rows.csv` is no folder")
+        .says("name a folder with `--out DIR`");
+    assert_eq!(world.read("rows.csv"), "");
+}

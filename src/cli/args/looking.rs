@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::options::{OUTPUT, RowsArgs, SAFETY, WorkArgs};
 use super::values::{
-    SANDBOX_LISTEN, modes, parse_concurrency, parse_head, parse_listen, parse_scale, parse_seed,
+    SANDBOX_LISTEN, modes, parse_concurrency, parse_head, parse_listen, parse_scale,
     parse_some_rows,
 };
 use crate::domain::FindBy;
@@ -58,7 +58,7 @@ pub struct ReportArgs {
     pub head: Option<LedgerHead>,
 
     /// With --format csv: refs.csv with a row for each reference, and no other
-    #[arg(long, value_name = "ref", value_parser = ["ref"])]
+    #[arg(long, value_name = "ref", value_parser = ["ref"], requires = "out")]
     pub by: Option<String>,
 
     /// The folder that the files of csv go to, made if it is not there
@@ -100,7 +100,7 @@ pub struct VerifyArgs {
     pub sample: Option<NonZeroU64>,
 
     /// Draw the sample that was drawn with this seed before
-    #[arg(long, value_name = "SEED", requires = "sample", value_parser = parse_seed)]
+    #[arg(long, value_name = "SEED", requires = "sample")]
     pub seed: Option<u64>,
 
     /// One JSON object on standard output

@@ -8,8 +8,7 @@ use clap::{Arg, Args, ColorChoice, CommandFactory as _, ValueEnum};
 
 use super::command::Cli;
 use super::values::{
-    formats, modes, parse_action, parse_concurrency, parse_delimiter, parse_line, parse_rows,
-    parse_some_rows,
+    formats, modes, parse_action, parse_concurrency, parse_delimiter, parse_rows, parse_some_rows,
 };
 use crate::cli::CliError;
 use crate::cli::setup::folder;
@@ -66,7 +65,7 @@ pub struct RowsArgs {
     pub delimiter: Option<char>,
 
     /// The line of the header of a table that has a title above it
-    #[arg(long, value_name = "N", value_parser = parse_line)]
+    #[arg(long, value_name = "N")]
     pub header_line: Option<NonZeroU64>,
 
     /// The sheet of a spreadsheet [default: the only one with ids]

@@ -22,14 +22,13 @@ pub(super) fn formats() -> PossibleValuesParser {
 
 /// How progress is shown.
 pub(super) fn modes() -> impl TypedValueParser<Value = Mode> {
-    PossibleValuesParser::new(["auto", "bar", "plain", "json", "none"]).map(|name| {
-        match name.as_str() {
-            "bar" => Mode::Bar,
-            "plain" => Mode::Plain,
-            "json" => Mode::Json,
-            "none" => Mode::None,
-            _ => Mode::Auto,
-        }
+    let is_called = |name: String| move |it: &Mode| it.name() == name;
+    let names = PossibleValuesParser::new(Mode::ALL.map(Mode::name));
+    names.map(move |name| {
+        Mode::ALL
+            .into_iter()
+            .find(is_called(name))
+            .unwrap_or_default()
     })
 }
 
@@ -72,21 +71,11 @@ pub(super) fn parse_some_rows(text: &str) -> Result<NonZeroU64, &'static str> {
     NonZeroU64::new(rows).ok_or("write a number of rows, 1 at least")
 }
 
-pub(super) fn parse_line(text: &str) -> Result<NonZeroU64, &'static str> {
-    let line = text.parse();
-    line.map_err(|_| "write the number of a line; the first is 1")
-}
-
 pub(super) fn parse_concurrency(text: &str) -> Result<NonZeroU32, String> {
     let number = text.parse::<NonZeroU32>().ok();
     number
         .filter(|number| number.get() <= CONCURRENCY_MAX)
         .ok_or_else(|| format!("write a number from 1 to {CONCURRENCY_MAX}"))
-}
-
-pub(super) fn parse_seed(text: &str) -> Result<u64, &'static str> {
-    let seed = text.parse();
-    seed.map_err(|_| "write the number that `verify` said the sample was drawn with")
 }
 
 pub(super) fn parse_head(text: &str) -> Result<LedgerHead, &'static str> {

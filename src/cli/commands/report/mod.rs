@@ -24,36 +24,27 @@ const LEDGERS_MAX: usize = 200;
 
 /// Writes the report.
 pub(in crate::cli) fn execute(args: &ReportArgs) -> Result<ExitCode, CliError> {
-    let misfit = |what| Err(CliError::message(ExitCode::Refused, what, None));
-    match (args.format, &args.out) {
-        (ReportFormat::Csv, None) => misfit("`--format csv` wants a folder: `--out DIR`"),
-        (ReportFormat::Html | ReportFormat::Json | ReportFormat::Md, _) if args.by.is_some() => {
-            misfit(
-                "`--by ref` is for `--format csv --out DIR`; the other formats tell of references as they are",
-            )
-        }
-        (ReportFormat::Html | ReportFormat::Json | ReportFormat::Md, Some(_)) => misfit(
-            "`--out` is for `--format csv`, which writes several files; name the file with `-o`",
-        ),
-        (format, out) => {
-            let ledgers = match &args.ledgers[..] {
-                [] => vec![ledgers::named(None)?],
-                named => distinct(named)?,
-            };
-            // Found out before it is read, so that a run which ends in between is not called interrupted.
-            let locked = |ledger: PathBuf| is_locked(&ledger).map(|locked| (ledger, locked));
-            let ledgers = ledgers
-                .into_iter()
-                .map(locked)
-                .collect::<Result<Vec<_>, _>>()?;
-            match out {
-                Some(folder) if args.by.is_some() => rows::write_by_ref(args, &ledgers, folder)?,
-                Some(folder) => rows::write_all(args, &ledgers, folder)?,
-                None => write_document(args, format, &ledgers)?,
-            }
-            Ok(ExitCode::Success)
-        }
+    // Without `--out` clap asks for it where the format is csv, or references are wanted.
+    let folder = args.out.as_deref();
+    if folder.is_some() && args.format != ReportFormat::Csv {
+        let what =
+            "`--out` is for `--format csv`, which writes several files; name the file with `-o`";
+        return Err(CliError::message(ExitCode::Refused, what, None));
     }
+    let ledgers = match &args.ledgers[..] {
+        [] => vec![ledgers::named(None)?],
+        named => distinct(named)?,
+    };
+    // Found out before it is read, so that a run which ends in between is not called interrupted.
+    let locked = |ledger: PathBuf| is_locked(&ledger).map(|locked| (ledger, locked));
+    let ledgers = ledgers.into_iter().map(locked);
+    let ledgers = ledgers.collect::<Result<Vec<_>, _>>()?;
+    match folder {
+        Some(folder) if args.by.is_some() => rows::write_by_ref(args, &ledgers, folder)?,
+        Some(folder) => rows::write_all(args, &ledgers, folder)?,
+        None => write_document(args, &ledgers)?,
+    }
+    Ok(ExitCode::Success)
 }
 
 /// The ledgers that were named, each once.
@@ -74,11 +65,7 @@ fn distinct(named: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
 }
 
 /// Writes one document, to a file or to standard output.
-fn write_document(
-    args: &ReportArgs,
-    format: ReportFormat,
-    ledgers: &[(PathBuf, bool)],
-) -> Result<(), CliError> {
+fn write_document(args: &ReportArgs, ledgers: &[(PathBuf, bool)]) -> Result<(), CliError> {
     let report = Report::read_all(ledgers, WallClock::system().now())?;
     let runs = match &report.runs[..] {
         [] => std::slice::from_ref(&report),
@@ -87,7 +74,7 @@ fn write_document(
     for (run, (ledger, _)) in runs.iter().zip(ledgers) {
         check_head(ledger, run.summary.head, args.head)?;
     }
-    let text = match format {
+    let text = match args.format {
         ReportFormat::Html => html::render(&report),
         ReportFormat::Md => md::render(&report),
         ReportFormat::Json | ReportFormat::Csv => report.to_json()?,
@@ -95,7 +82,7 @@ fn write_document(
     let target = match &args.output {
         Some(path) if path == Path::new(DASH) => None,
         // Nobody reads a page on a terminal.
-        None => (format == ReportFormat::Html).then(|| page_of(ledgers)),
+        None => (args.format == ReportFormat::Html).then(|| page_of(ledgers)),
         named => named.clone(),
     };
     match target {

@@ -44,7 +44,7 @@ pub(super) fn write_all(
 ) -> Result<(), CliError> {
     let states = read(args, ledgers)?;
     let all: Vec<_> = states.iter().collect();
-    let elsewhere = counted_elsewhere(&stand_ins(&all)?, all.len());
+    let elsewhere = counted_elsewhere(&stand_ins(&all)?, &all);
     let rows = states.iter().zip(elsewhere);
     for (number, ((ledger, is_locked), (state, elsewhere))) in (1..).zip(ledgers.iter().zip(rows)) {
         let name = ledger.file_name().unwrap_or_default().to_string_lossy();
@@ -198,6 +198,13 @@ fn make_folder(
     bound: &[&Path],
     options: &RunOptions,
 ) -> Result<(), CliError> {
+    if folder.exists() && !folder.is_dir() {
+        let text = format!(
+            "`{}` is no folder, and csv is several files",
+            folder.display()
+        );
+        return Err(CliError::refuse(text, "name a folder with `--out DIR`"));
+    }
     fs::create_dir_all(folder).map_err(|error| {
         let text = format!("could not make the folder `{}`: {error}", folder.display());
         CliError::refuse(text, "name another with `--out`")
