@@ -196,7 +196,7 @@ pub struct AgreedFile {
 
 /// What lies before an account. Ledgers keep it, so that whoever looks on from another terminal
 /// knows of how many rows those that ended are, and how long the others take.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountPlan {
     /// The account.
     pub name: AccountName,
@@ -234,14 +234,11 @@ pub struct LimitAhead {
 
 impl AccountPlan {
     /// Rows of which only turns out how long they take.
-    pub const fn untimed(name: AccountName, rows: u64) -> Self {
+    pub fn untimed(name: AccountName, rows: u64) -> Self {
         Self {
             name,
             rows,
-            at_limit_ms: 0,
-            canary: None,
-            ended: 0,
-            limits: Vec::new(),
+            ..Self::default()
         }
     }
 }

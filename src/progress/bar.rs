@@ -1,8 +1,9 @@
 //! A bar for each account and a line for all together; redrawn at most ten times a second.
 //!
 //! A line is as wide as the terminal, 120 columns at most, and never wraps; where there is no room for
-//! a bar, the words stay. The terminal itself is told the percentage where it can show one. Colours (none with `NO_COLOR`) repeat what the words say. Lines are written
-//! over, never cleared first, so nothing flickers, and what is echoed (`^C`) does not push them about.
+//! a bar, the words stay. The terminal itself is told the percentage where it can show one. Colours (none
+//! with `NO_COLOR`) repeat what the words say. Lines are written over, never cleared first, so nothing
+//! flickers, and what is echoed (`^C`) does not push them about.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -98,7 +99,9 @@ impl Bars {
                 line.abandon();
             }
         }
-        leave();
+        // What is written next begins below them. A closed standard error is nobody's trouble.
+        let term = Term::stderr();
+        let _ = term.is_term().then(|| term.write_line(""));
     }
 
     fn draw(&mut self, state: &State, now: Time) {
@@ -106,6 +109,7 @@ impl Bars {
         if std::mem::replace(&mut self.columns, wide) > wide {
             // Lines that no longer fit have been wrapped, and would be counted as one each.
             let _ = self.screen.clear();
+            let _ = Term::stderr().clear_to_end_of_screen();
         }
         let columns = wide.min(COLUMNS_MAX);
         let mut texts = accounts(state, now, columns);
@@ -277,15 +281,6 @@ fn target() -> ProgressDrawTarget {
         is_gone: AtomicBool::new(false),
     };
     ProgressDrawTarget::term_like_with_hz(Box::new(steady), LINES_PER_SECOND)
-}
-
-/// Leaves the lines where they are: what is written next begins below them.
-fn leave() {
-    let term = Term::stderr();
-    if term.is_term() {
-        // A closed standard error is nobody's trouble.
-        let _ = term.write_line("");
-    }
 }
 
 impl TermLike for Steady {

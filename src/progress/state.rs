@@ -38,7 +38,7 @@ pub(super) struct State {
 }
 
 /// Where one account stands since the session began.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct AccountState {
     pub(super) plan: AccountPlan,
     /// Rows that ended, or were verified.
@@ -126,15 +126,8 @@ impl State {
                 .filter(|it| it.quota.requests().get() <= SLOTS_MAX && it.requests > 0)
                 .map(Slots::new)
                 .collect(),
-            halves: 0,
-            waited_at: None,
             plan,
-            ended: Sums::default(),
-            requests: 0,
-            throttled: 0,
-            stopped: None,
-            pauses: Vec::new(),
-            samples: VecDeque::new(),
+            ..AccountState::default()
         };
         Self {
             accounts: accounts.into_iter().map(new).collect(),
