@@ -79,7 +79,7 @@ pub use self::sample::draw_sample;
 pub use self::scribe::QUEUE_MAX;
 pub use self::select::{Good, Only, each_user, each_verified};
 pub use self::sent::{SENT_MAX, SentRequest};
-pub use self::state::{LedgerFollower, LedgerState, VerificationState};
+pub use self::state::{LedgerState, VerificationState};
 pub use self::tenants::Tenants;
 pub use self::writer::{LedgerHandle, LedgerWriter};
 pub use crate::domain::Durability;

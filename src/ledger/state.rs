@@ -116,23 +116,18 @@ impl LedgerState {
         Self::collect(LedgerReader::open(path)?)
     }
 
+    /// What all lines of `reader` say.
     pub(super) fn collect<R: Read>(mut reader: LedgerReader<R>) -> Result<Self, LedgerError> {
         let mut state = Self::new(reader.header.clone());
-        state.read_on(&mut reader)?;
-        Ok(state)
-    }
-
-    /// Takes what `reader` has beyond what was read of it.
-    fn read_on<R: Read>(&mut self, reader: &mut LedgerReader<R>) -> Result<(), LedgerError> {
         reader.each_entry(|link, entry| {
-            self.apply(link, entry);
+            state.apply(link, entry);
             Ok::<_, LedgerError>(())
         })?;
-        reader.path.clone_into(&mut self.path);
-        self.lines = reader.lines;
-        self.head = reader.head;
-        self.torn = reader.torn();
-        Ok(())
+        reader.path.clone_into(&mut state.path);
+        state.lines = reader.lines;
+        state.head = reader.head;
+        state.torn = reader.torn();
+        Ok(state)
     }
 
     /// Reads the ledger once more, as far as it was read for this state, checking every line.
@@ -445,34 +440,5 @@ impl VerificationState {
 fn add(counts: &mut Counts, sets: &Rows) {
     for outcome in Outcome::ALL {
         *counts.slot(outcome) += sets[outcome.index()].len();
-    }
-}
-
-/// A ledger that is looked at while a process writes it: each look reads what is new.
-#[derive(Debug)]
-pub struct LedgerFollower {
-    reader: LedgerReader,
-    state: LedgerState,
-}
-
-impl LedgerFollower {
-    /// Opens the ledger at `path` and reads its header.
-    pub fn open(path: &Path) -> Result<Self, LedgerError> {
-        let reader = LedgerReader::open(path)?;
-        Ok(Self {
-            state: LedgerState::new(reader.header.clone()),
-            reader,
-        })
-    }
-
-    /// What the ledger says now. If what was added does not fit what was read, the ledger may be
-    /// another one of that name, and is read from its beginning.
-    pub fn look(&mut self) -> Result<&LedgerState, LedgerError> {
-        let goes_on = matches!(self.reader.reopen(), Ok(true));
-        if !goes_on || self.state.read_on(&mut self.reader).is_err() {
-            *self = Self::open(&self.reader.path)?;
-            self.state.read_on(&mut self.reader)?;
-        }
-        Ok(&self.state)
     }
 }

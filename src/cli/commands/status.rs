@@ -9,8 +9,8 @@ use crate::cli::args::StatusArgs;
 use crate::cli::ledgers;
 use crate::cli::terminal::{put, put_summary};
 use crate::cli::{CliError, ExitCode};
-use crate::domain::{AccountPlan, Entry, RunState, Time, WallClock};
-use crate::ledger::{LedgerFollower, LedgerReader, is_locked};
+use crate::domain::{AccountPlan, Entry, Time, WallClock};
+use crate::ledger::{LedgerReader, LedgerState, is_locked};
 use crate::progress::{Mode, Progress};
 use crate::report::Summary;
 
@@ -23,13 +23,17 @@ const LOOKS_PER_LOCK: u32 = 5;
 /// Says where a run stands.
 pub(in crate::cli) fn execute(args: &StatusArgs) -> Result<ExitCode, CliError> {
     let ledger = &ledgers::named(args.ledger.as_deref())?;
-    match (args.follow, args.json) {
-        (false, _) => {}
-        (true, false) => follow(ledger)?,
-        (true, true) => follow_as_json(ledger)?,
+    if args.follow {
+        follow(ledger)?;
     }
-    let summary = look(ledger, &mut LedgerFollower::open(ledger)?)?;
-    show(&summary, args.json)?;
+    // The lock first: a run that ends in between must not be called interrupted.
+    let is_locked = is_locked(ledger)?;
+    let summary = Summary::new(&LedgerState::read(ledger)?, is_locked);
+    if args.json {
+        put(&serde_json::to_string(&summary)?)?;
+    } else {
+        put_summary(&summary)?;
+    }
     Ok(ExitCode::Success)
 }
 
@@ -74,37 +78,4 @@ fn follow(ledger: &Path) -> Result<(), CliError> {
 
 fn start(ahead: Vec<AccountPlan>, since: Time) -> Progress {
     Progress::start(Mode::Auto, std::io::stderr().is_terminal(), ahead, since)
-}
-
-/// One object whenever the rows that are done are more than before, until the run ends.
-fn follow_as_json(ledger: &Path) -> Result<(), CliError> {
-    let mut follower = LedgerFollower::open(ledger)?;
-    let mut last = None;
-    loop {
-        let summary = look(ledger, &mut follower)?;
-        if summary.state != RunState::Running {
-            return Ok(());
-        }
-        let done = summary.rows - summary.outcomes.pending;
-        if last != Some(done) {
-            last = Some(done);
-            show(&summary, true)?;
-        }
-        thread::sleep(REST * LOOKS_PER_LOCK);
-    }
-}
-
-fn look(ledger: &Path, follower: &mut LedgerFollower) -> Result<Summary, CliError> {
-    // The lock first: a run that ends in between must not be called interrupted.
-    let is_locked = is_locked(ledger)?;
-    Ok(Summary::new(follower.look()?, is_locked))
-}
-
-fn show(summary: &Summary, json: bool) -> Result<(), CliError> {
-    if json {
-        put(&serde_json::to_string(summary)?)?;
-    } else {
-        put_summary(summary)?;
-    }
-    Ok(())
 }

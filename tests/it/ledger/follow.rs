@@ -14,8 +14,8 @@ use super::{
 };
 use userpurge::domain::{Entry, Outcome};
 use userpurge::ledger::{
-    Durability, LedgerDamage, LedgerError, LedgerFollower, LedgerHead, LedgerReader, LedgerState,
-    LedgerWriter, RealDisk,
+    Durability, LedgerDamage, LedgerError, LedgerHead, LedgerReader, LedgerState, LedgerWriter,
+    RealDisk,
 };
 
 fn append(path: &Path, bytes: &[u8]) {
@@ -37,21 +37,28 @@ fn lines() -> (Vec<u8>, Vec<usize>) {
     (bytes, begins)
 }
 
+/// How the rows ended that were written since `reader` looked last.
+fn look(reader: &mut LedgerReader) -> Result<Vec<Outcome>, LedgerError> {
+    let mut ends = Vec::new();
+    while let Some(entry) = reader.next_entry()? {
+        if let Entry::Outcome(row) = entry {
+            ends.push(row.outcome);
+        }
+    }
+    Ok(ends)
+}
+
 #[test]
 fn each_look_sees_what_was_appended_since() {
     let (_folder, path) = fresh();
     let (bytes, begins) = lines();
     put(&path, &bytes[..begins[2]]);
-    let mut follower = LedgerFollower::open(&path).unwrap();
-    assert_eq!(follower.look().unwrap().counts().deleted, 1);
-    assert_eq!(follower.look().unwrap().counts().deleted, 1);
-    append(&path, &bytes[begins[2]..begins[4]]);
-    let seen = follower.look().unwrap();
-    assert_eq!((seen.counts().deleted, seen.lines), (3, 4));
-    append(&path, &bytes[begins[4]..]);
-    let seen = follower.look().unwrap();
-    assert_eq!(seen.counts().deleted, 4);
-    assert_eq!(seen.head, LedgerState::read(&path).unwrap().head);
+    let mut reader = LedgerReader::open(&path).unwrap();
+    for (from, to, seen) in [(2, 2, 1), (2, 4, 2), (4, 5, 1), (5, 5, 0)] {
+        append(&path, &bytes[begins[from]..begins[to]]);
+        assert_eq!(look(&mut reader).unwrap().len(), seen);
+    }
+    assert_eq!(reader.head, LedgerState::read(&path).unwrap().head);
 }
 
 #[test]
@@ -59,13 +66,14 @@ fn what_an_earlier_look_has_read_is_not_read_again() {
     let (_folder, path) = fresh();
     let (bytes, begins) = lines();
     put(&path, &bytes[..begins[4]]);
-    let mut follower = LedgerFollower::open(&path).unwrap();
-    follower.look().unwrap();
+    let mut reader = LedgerReader::open(&path).unwrap();
+    look(&mut reader).unwrap();
     // Were it read again, it would be no ledger any more.
     let mut blanks = vec![b' '; begins[4]];
     blanks.extend_from_slice(&bytes[begins[4]..]);
     put(&path, &blanks);
-    assert_eq!(follower.look().unwrap().counts().deleted, 4);
+    assert!(reader.reopen().unwrap());
+    assert_eq!(look(&mut reader).unwrap().len(), 1);
     assert!(LedgerState::read(&path).is_err());
 }
 
@@ -76,12 +84,11 @@ fn half_a_line_is_no_damage_whether_it_is_finished_or_cut_off_by_who_takes_the_r
         let (bytes, begins) = lines();
         let half = usize::midpoint(begins[3], begins[4]);
         put(&path, &bytes[..half]);
-        let mut follower = LedgerFollower::open(&path).unwrap();
-        let seen = follower.look().unwrap();
-        assert_eq!((seen.counts().deleted, seen.torn.is_some()), (2, true));
+        let mut reader = LedgerReader::open(&path).unwrap();
+        assert_eq!(look(&mut reader).unwrap().len(), 2);
+        assert!(reader.torn().is_some());
         if finished {
             append(&path, &bytes[half..]);
-            assert_eq!(follower.look().unwrap().counts().deleted, 4);
         } else {
             let (writer, _) = LedgerWriter::open_on(&RealDisk, &path).unwrap();
             let handle = writer.handle();
@@ -93,30 +100,39 @@ fn half_a_line_is_no_damage_whether_it_is_finished_or_cut_off_by_who_takes_the_r
                 }
                 writer.finish().await.unwrap();
             });
-            let seen = follower.look().unwrap();
-            assert_eq!((seen.counts().deleted, seen.counts().refused), (2, 2));
-            assert_eq!(seen.torn, None);
         }
+        assert!(reader.reopen().unwrap());
+        let end = if finished {
+            Outcome::Deleted
+        } else {
+            Outcome::Refused
+        };
+        assert_eq!(look(&mut reader).unwrap(), [end; 2]);
+        assert_eq!(reader.torn(), None);
     }
 }
 
 #[test]
-fn another_ledger_of_the_same_name_is_read_from_its_beginning() {
+fn another_ledger_of_the_same_name_is_seen() {
     let (bytes, begins) = lines();
     let ends = [
-        bytes_of(&[planned(7)]),
-        bytes_of(&after_plan(
-            7,
-            &[agreed(1), session(2), session(3), session(4)],
-        )),
+        (bytes_of(&[planned(7)]), true),
+        (
+            bytes_of(&after_plan(
+                7,
+                &[agreed(1), session(2), session(3), session(4)],
+            )),
+            false,
+        ),
     ];
-    for other in ends {
+    for (other, is_shorter) in ends {
         let (_folder, path) = fresh();
         put(&path, &bytes[..begins[3]]);
-        let mut follower = LedgerFollower::open(&path).unwrap();
-        follower.look().unwrap();
+        let mut reader = LedgerReader::open(&path).unwrap();
+        look(&mut reader).unwrap();
         put(&path, &other);
-        assert_eq!(follower.look().unwrap().counts().total(), 7);
+        assert_eq!(reader.reopen().unwrap(), !is_shorter);
+        assert!(is_shorter || look(&mut reader).is_err());
     }
 }
 
@@ -125,10 +141,10 @@ fn damage_that_comes_later_is_named_by_its_line() {
     let (_folder, path) = fresh();
     let (bytes, begins) = lines();
     put(&path, &bytes[..begins[3]]);
-    let mut follower = LedgerFollower::open(&path).unwrap();
-    follower.look().unwrap();
+    let mut reader = LedgerReader::open(&path).unwrap();
+    look(&mut reader).unwrap();
     append(&path, &bytes[begins[4]..]);
-    let error = follower.look().unwrap_err();
+    let error = look(&mut reader).unwrap_err();
     assert!(
         matches!(
             error,
