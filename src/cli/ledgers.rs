@@ -190,6 +190,13 @@ pub(super) fn again(ledger: &Path, config: Option<&Path>) -> String {
     text::again(ledger, config.map(Path::to_string_lossy).as_deref())
 }
 
+/// How to go on with the run of a ledger, as commands take it `again`.
+pub(super) fn goes_on(again: &str) -> String {
+    format!(
+        "`userpurge resume {again}` goes on with its run, `userpurge retry {again}` tries failed rows again"
+    )
+}
+
 /// Said early; the creation itself is what makes sure. `option`: the one that names another ledger;
 /// `config`: what `--config` names.
 pub(super) fn refuse_existing(
@@ -232,9 +239,7 @@ pub(super) fn refuse_existing(
     let goes_on = if is_plan {
         format!("`userpurge run {again}` carries out its plan, which nobody agreed to yet")
     } else {
-        format!(
-            "`userpurge resume {again}` goes on with it, `userpurge retry {again}` tries failed rows again"
-        )
+        goes_on(&again)
     };
     let help = format!(
         "{goes_on}, `{option}` begins another; if nothing was ever sent, the file may be removed"

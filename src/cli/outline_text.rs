@@ -152,6 +152,7 @@ fn head(setup: &Setup, planned: &Planned) -> Vec<String> {
         }
     }
     let mut head = vec![first];
+    head.extend(plan.asides.warning());
     // The wrong column deletes the wrong users.
     let fields = planned.mapping.fields();
     let columns = fields.filter_map(|(field, column)| Some(format!("{field} from `{}`", column?)));
@@ -176,6 +177,12 @@ fn head(setup: &Setup, planned: &Planned) -> Vec<String> {
     let words = "other words behind the id, which are passed over";
     let hold = ["line holds", "lines hold"];
     head.extend(remark(plan.asides.remarks, hold, [words; 2]));
+    let blank = "taken although a cell is blank that `--where-not` or `!=` asks about";
+    head.extend(remark(
+        plan.asides.blank,
+        ["row is", "rows are"],
+        [blank; 2],
+    ));
     if let (Some(path), Some(ids)) = (&setup.options.protect, planned.protected) {
         let folder = setup::folder().unwrap_or_default();
         let path = Path::new(path);

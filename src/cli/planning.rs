@@ -12,7 +12,7 @@ use tempfile::TempPath;
 use super::accounts::policies;
 use super::args::{PaceArgs, RowsArgs};
 use super::error::draw;
-use super::ledgers::{LATEST, named, resolve};
+use super::ledgers::{LATEST, goes_on, named, resolve};
 use super::setup::Setup;
 use super::{CliError, ExitCode};
 use crate::config::AccountSettings;
@@ -25,7 +25,7 @@ use crate::input::{
     fingerprint,
 };
 use crate::ledger::{Durability, Good, LedgerError, LedgerHandle, LedgerReader, LedgerState};
-use crate::plan::{Plan, Planner, ProtectList, RowDefaults, likely_id_column};
+use crate::plan::{Plan, Planner, ProtectList, likely_id_column};
 use crate::report::named_config;
 use crate::report::text::{self, again};
 use crate::words;
@@ -205,7 +205,8 @@ impl Planning {
             source = open(&path, &self.read)?;
         }
         let plan = read_rows(&decider, &mut source, ledger)?;
-        if plan.names_addresses() && self.lookup_command().is_some() {
+        let are_addresses = plan.reasons().iter().any(|it| it.why.code == "email");
+        if plan.to_delete() == 0 && are_addresses && self.lookup_command().is_some() {
             let text = format!("`{}` names users by their e-mail addresses", path.display());
             return Err(CliError::message(ExitCode::Refused, text, None));
         }
@@ -338,14 +339,10 @@ impl Planning {
             Some(path) => ProtectList::read(Path::new(path), &self.own_columns(), &policies)?,
             None => ProtectList::default(),
         };
-        let defaults = RowDefaults {
-            account: options.account.clone(),
-            action: options.action,
-            takes_foreign: options.force_foreign_ids,
-            rows_max: self.rows_max,
-        };
         let done_before = std::mem::take(&mut self.done_before);
-        Ok(Planner::try_new(policies, &defaults, protect, done_before)?)
+        let mut planner = Planner::try_new(policies, options, protect, done_before)?;
+        planner.rows_max = self.rows_max;
+        Ok(planner)
     }
 }
 
@@ -433,8 +430,8 @@ fn is_ledger(path: &Path, options: &RunOptions) -> CliError {
     let text = format!("`{}` is a ledger and no list of users", path.display());
     let again = again(path, named_config(options));
     let help = format!(
-        "`userpurge run {again}` carries out a plan that it holds, `userpurge resume {again}` goes on \
-         with its run, `userpurge retry {again}` tries failed rows again"
+        "`userpurge run {again}` carries out a plan that it holds, {}",
+        goes_on(&again)
     );
     CliError::refuse(text, help)
 }

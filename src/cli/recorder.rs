@@ -12,7 +12,9 @@ use crate::run::{EventSink, Recorded, SinkFailed};
 /// Who is shown every entry as it is recorded.
 pub(super) type Watcher = Box<dyn FnMut(&Entry) + Send>;
 
-/// Takes every entry of a run. Before a ledger is attached entries wait in memory.
+/// Takes every entry of a run. Before a ledger is attached entries wait in memory. The default one never has a
+/// ledger, and keeps nothing.
+#[derive(Default)]
 pub(super) struct Recorder {
     ledger: OnceLock<LedgerHandle>,
     /// Entries from before there was a ledger, a handful; `None`: there never will be one.
@@ -23,19 +25,10 @@ pub(super) struct Recorder {
 impl Recorder {
     /// A recorder that waits for its ledger.
     pub(super) fn new() -> Arc<Self> {
-        Self::keeping(Some(Vec::new()))
-    }
-
-    /// A recorder that never has a ledger, and keeps nothing.
-    pub(super) fn without_ledger() -> Arc<Self> {
-        Self::keeping(None)
-    }
-
-    fn keeping(before: Option<Vec<Entry>>) -> Arc<Self> {
+        let before = Mutex::new(Some(Vec::new()));
         Arc::new(Self {
-            ledger: OnceLock::new(),
-            before: Mutex::new(before),
-            watcher: Mutex::new(None),
+            before,
+            ..Self::default()
         })
     }
 

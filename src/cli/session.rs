@@ -117,7 +117,7 @@ impl<'a> OpenRun<'a> {
 
     /// Shows how the users of the plan stand, and carries nothing out.
     pub(super) async fn show_live(mut self) -> Result<ExitCode, CliError> {
-        self.recorder = Recorder::without_ledger();
+        self.recorder = Arc::default();
         let is_connected = self.connect(&self.queues.keys().cloned().collect()).await?;
         if is_connected && let WorkKind::Run(planned) = &self.kind {
             self.refuse_shared_users()?;

@@ -56,11 +56,7 @@ impl OpenRun<'_> {
         close(&ledger);
         let counts = ledger.counts();
         let all_good = counts.counted(Counted::Bad) == 0 && counts.pending == 0;
-        Ok(exit_code(
-            state,
-            all_good,
-            self.signals.code().map(ExitCode::after_signal),
-        ))
+        Ok(exit_code(state, all_good, self.signals.code()))
     }
 
     /// Gives every account with rows its work. Those that are held have stopped.
@@ -139,12 +135,13 @@ async fn end(
     Ok((ended?, ledger?))
 }
 
-/// How the program ends for how the session did. `all_good`: no row is left to be seen to.
-pub(super) fn exit_code(state: RunState, all_good: bool, signal: Option<ExitCode>) -> ExitCode {
+/// How the program ends for how the session did. `all_good`: no row is left to be seen to. `signal`: the code of
+/// the one that came.
+pub(super) fn exit_code(state: RunState, all_good: bool, signal: Option<u8>) -> ExitCode {
     match (state, signal) {
         (RunState::Finished, _) if all_good => ExitCode::Success,
         (RunState::Finished, _) => ExitCode::SomeRowsBad,
-        (RunState::Interrupted, Some(code)) => code,
+        (RunState::Interrupted, Some(code)) => ExitCode::after_signal(code),
         _ => ExitCode::Stopped,
     }
 }

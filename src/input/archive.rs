@@ -54,9 +54,9 @@ pub(super) fn open_archive(
     if is_xlsx || is_ods {
         let format = if is_xlsx { Format::Xlsx } else { Format::Ods };
         check_size(path, &mut archive)?;
-        let (copy, sheet, others) = copy_sheet(path, book, format, wanted)?;
+        let (copy, sheet) = copy_sheet(path, book, &mut archive, format, wanted)?;
         let opened = read_copy(path, copy)?;
-        let sheet = Some((format, sheet, others));
+        let sheet = Some((format, sheet));
         return Ok(TextFile { sheet, ..opened });
     }
     if is_inner {

@@ -83,13 +83,6 @@ impl Compression {
     }
 }
 
-/// Whether xz or Zstandard refused a file because of its window. The latter has no code for that which
-/// the crate lets through, only its words.
-fn is_window(cause: &io::Error) -> bool {
-    cause.kind() == io::ErrorKind::OutOfMemory
-        || cause.to_string() == "Frame requires too much memory for decoding"
-}
-
 /// Why a text cannot be read on, although the disk is in order.
 #[derive(Debug, Error)]
 #[error("the text cannot be read on")]
@@ -100,7 +93,7 @@ pub(super) enum Refused {
         cause: io::Error,
     },
     /// They ask for a larger window than any preset needs.
-    Window,
+    Window(Compression),
     /// There are more bytes than these.
     Over {
         bytes_max: u64,
@@ -134,8 +127,11 @@ impl<R: Read> Capped<R> {
 
     /// Tells an error of the data from one of the disk.
     fn refused(&self, cause: io::Error) -> io::Error {
+        // The crate lets no code of Zstandard's through for that, only its words.
+        let is_window = cause.kind() == io::ErrorKind::OutOfMemory
+            || cause.to_string() == "Frame requires too much memory for decoding";
         match self.compression {
-            Some(_) if is_window(&cause) => io::Error::other(Refused::Window),
+            Some(compression) if is_window => io::Error::other(Refused::Window(compression)),
             // What the system itself reports has a number, and is no damage of the data.
             Some(compression) if cause.raw_os_error().is_none() => {
                 io::Error::other(Refused::Damaged { compression, cause })

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::decompress::{INPUT_BYTES_MAX, Refused};
+use super::decompress::{Compression, INPUT_BYTES_MAX, Refused};
 
 /// How many column names a message lists.
 const COLUMNS_LISTED_MAX: usize = 20;
@@ -137,7 +137,16 @@ impl InputError {
                     "unfolds from {size} bytes of {compression} to more than {bytes_max}, as no list of users does; if it is one, decompress it and give the plain file"
                 )
             }
-            Refused::Window => "asks for a window that takes too much memory; compress it again with `zstd -19` or less and without `--long`, or give the plain file".to_owned(),
+            Refused::Window(compression) => {
+                let level = if compression == Compression::Xz {
+                    9
+                } else {
+                    19
+                };
+                format!(
+                    "asks for a window that takes too much memory; compress it again with `{compression} -{level}` or less and no option that makes it larger, or give the plain file"
+                )
+            }
             Refused::Damaged { compression, cause } => {
                 let message = format!(
                     "could not decompress `{shown}` as {compression} past line {line}: it is damaged, cut short or not {compression} at all; fetch it again"

@@ -97,7 +97,8 @@ impl Excerpt {
 
     /// Where `name` first stands in the file of `source`: in the header, or as a key.
     pub fn of_name(source: &InputSource, name: &str) -> Option<Excerpt> {
-        let path = (source.path(), source.resolved().sheet.as_deref());
+        let sheet = source.resolved().sheet.as_ref();
+        let path = (source.path(), sheet.map(|it| it.name.as_str()));
         Self::find(path, &[name.to_owned()])
     }
 

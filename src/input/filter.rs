@@ -26,7 +26,7 @@ pub struct Test {
     pub(super) column: String,
     check: Check,
     /// Whether rows are left out that pass the check, instead of those that fail it.
-    is_negated: bool,
+    pub(super) is_negated: bool,
 }
 
 /// What is asked of a cell.

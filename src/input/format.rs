@@ -65,7 +65,7 @@ pub(super) fn detect(
     options: &ReadOptions,
 ) -> Result<(Format, Option<char>), InputError> {
     let head = &opened.head[..];
-    if let Some((format, ..)) = opened.sheet {
+    if let Some((format, _)) = opened.sheet {
         if options.delimiter.is_some() || options.format.is_some_and(|it| it != format) {
             let what = format!(
                 "is a spreadsheet; give no `--delimiter`, and no `--format` but `{format}`"

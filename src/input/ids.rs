@@ -10,6 +10,7 @@ use std::io;
 use std::ops::Range;
 
 use crate::domain::Record;
+use crate::words::count;
 
 use super::lines::{LineReader, Text};
 use super::open::is_whole;
@@ -36,15 +37,31 @@ pub(super) struct IdRows {
     asides: Asides,
 }
 
-/// What a list holds beside its ids.
+/// What was read, or passed over, that people may not expect.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Asides {
-    /// How many lines begin with `#`, and so are comments.
+    /// How many lines of a list begin with `#`, and so are comments.
     pub comments: u64,
     /// The first of them in which an id stands right behind the `#`; `None`: there is none.
     pub id_in_comment: Option<u64>,
-    /// How many lines hold something behind their id, which was passed over.
+    /// How many lines of a list hold something behind their id, which was passed over.
     pub remarks: u64,
+    /// How many rows of a sheet are hidden from people, and were read.
+    pub hidden: u64,
+    /// How many rows were taken because a cell is blank of which a test wants something not to be true.
+    pub blank: u64,
+}
+
+impl Asides {
+    /// A word of warning if people may not know of rows that are read.
+    pub fn warning(&self) -> Option<String> {
+        let are = if self.hidden == 1 { "is" } else { "are" };
+        let rows = count(self.hidden, "row");
+        (self.hidden > 0).then(|| format!(
+            "warning: {rows} of the sheet {are} hidden in the spreadsheet, and {are} read like the others; \
+             `--where` leaves rows out, or copy what you see to a sheet of its own"
+        ))
+    }
 }
 
 impl IdRows {

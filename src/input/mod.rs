@@ -54,3 +54,4 @@ pub use row::{Field, RowProblem};
 pub(crate) use row::{closest, did_you_mean, is_digits, trim_cell};
 pub use source::{InputSource, ReadOptions, Resolved};
 pub use table::InputTable;
+pub use workbook::ReadSheet;

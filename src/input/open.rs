@@ -18,6 +18,7 @@ use super::encoding::Encoding;
 use super::error::InputError;
 use super::format::{Format, not_text};
 use super::lines::Text;
+use super::workbook::ReadSheet;
 
 /// How much of a text is looked at to find its format and its keys, in bytes.
 const HEAD_BYTES: u64 = 64 * 1024;
@@ -33,8 +34,8 @@ pub(super) struct TextFile {
     pub(super) text: Text,
     /// Its path, or its name in an archive.
     pub(super) name: PathBuf,
-    /// The sheet that it is of a workbook, with that one's format, and how many others might have been meant.
-    pub(super) sheet: Option<(Format, String, usize)>,
+    /// The sheet that it is of a workbook, with that one's format.
+    pub(super) sheet: Option<(Format, ReadSheet)>,
     /// The beginning of the text, which reading it yields too.
     pub(super) head: Vec<u8>,
     /// How it is compressed; `None`: it is not.

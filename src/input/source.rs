@@ -1,5 +1,6 @@
 //! An input opened for reading: the one door to this module.
 
+use std::cell::Cell;
 use std::fmt;
 use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
@@ -22,8 +23,9 @@ use super::mapping::{
 };
 use super::object::RowKeys;
 use super::open::{Digest, Fingerprint, TextFile, fingerprint, open_text, read_text};
-use super::row::{Field, Raw, RowProblem, RowReader};
+use super::row::{Field, Raw, RowProblem, RowReader, trim_cell};
 use super::sample::resolve_keys;
+use super::workbook::ReadSheet;
 
 /// How an input is to be read.
 #[derive(Debug, Clone, Default)]
@@ -91,9 +93,7 @@ pub struct Resolved {
     /// Its delimiter; `None`: the format has none.
     pub delimiter: Option<char>,
     /// The sheet that was read of a workbook.
-    pub sheet: Option<String>,
-    /// How many other sheets hold ids, of which none was asked for by name.
-    pub other_sheets: usize,
+    pub sheet: Option<ReadSheet>,
     /// How it is compressed; `None`: it is not.
     pub compression: Option<Compression>,
     /// How its text is encoded.
@@ -124,6 +124,8 @@ pub struct InputSource {
     rows: Box<dyn RowReader>,
     /// With the places of their columns, if it is a table.
     tests: Vec<(usize, Test)>,
+    /// How often a row was taken because a tested cell is blank.
+    blank: Cell<u64>,
     position: Position,
     ended: bool,
 }
@@ -196,7 +198,7 @@ impl InputSource {
     }
 
     fn read(path: &Path, options: &ReadOptions, opened: TextFile) -> Result<Self, InputError> {
-        let sheet = opened.sheet.as_ref().map(|(_, sheet, _)| sheet.clone());
+        let sheet = opened.sheet.as_ref().map(|(_, it)| it.name.clone());
         Self::read_rows(path, options, opened).map_err(|error| error.on_sheet(sheet.as_deref()))
     }
 
@@ -219,8 +221,7 @@ impl InputSource {
         let mut resolved = Resolved {
             format,
             delimiter,
-            other_sheets: opened.sheet.as_ref().map_or(0, |(.., others)| *others),
-            sheet: opened.sheet.take().map(|(_, sheet, _)| sheet),
+            sheet: opened.sheet.take().map(|(_, sheet)| sheet),
             compression: opened.compression,
             encoding: opened.encoding,
             mapping: Columns::default(),
@@ -250,6 +251,7 @@ impl InputSource {
             resolved,
             rows,
             tests,
+            blank: Cell::new(0),
             position: Position { row: 0, line: 0 },
             ended: false,
         })
@@ -262,16 +264,17 @@ impl InputSource {
 
     /// What people call it: its path, and the sheet that was read.
     pub fn called(&self) -> String {
-        let sheet = self.resolved.sheet.as_ref();
-        let sheet = sheet.map_or(String::new(), |sheet| format!(", sheet `{sheet}`"));
-        let others = match self.resolved.other_sheets {
-            0 => String::new(),
-            others => format!(
-                " (the first of {} with ids; `--sheet` names another)",
+        let path = self.path.display();
+        match &self.resolved.sheet {
+            None => path.to_string(),
+            Some(ReadSheet {
+                name, others: 0, ..
+            }) => format!("{path}, sheet `{name}`"),
+            Some(ReadSheet { name, others, .. }) => format!(
+                "{path}, sheet `{name}` (the first of {} with ids; `--sheet` names another)",
                 others + 1
             ),
-        };
-        format!("{}{sheet}{others}", self.path.display())
+        }
     }
 
     /// Whether a table has more than one column of that name, however they are spelt.
@@ -333,17 +336,25 @@ impl InputSource {
     /// The cells of the row that [`InputSource::advance`] went to, or why they cannot be read. A row that a
     /// test leaves out has the code `filtered`.
     pub fn content(&self) -> Result<Record<'_>, RowProblem> {
+        let mut is_blank = false;
         for (place, test) in &self.tests {
-            if !test.takes(&self.rows.cell(*place, &test.column)?)? {
+            let cell = self.rows.cell(*place, &test.column)?;
+            if !test.takes(&cell)? {
                 return Err(RowProblem::new(Field::Row, FILTERED, ""));
             }
+            is_blank |= test.is_negated && trim_cell(&cell).is_empty();
         }
+        self.blank.set(self.blank.get() + u64::from(is_blank));
         self.rows.content()
     }
 
-    /// What a list holds beside its ids, as far as it was read; of another format nothing.
+    /// What was read that people may not expect, as far as it was read.
     pub fn asides(&self) -> Asides {
-        self.rows.asides()
+        Asides {
+            hidden: self.resolved.sheet.as_ref().map_or(0, |it| it.hidden),
+            blank: self.blank.get(),
+            ..self.rows.asides()
+        }
     }
 
     /// The column whose name says that it holds external ids, if the ids are taken from it without an

@@ -162,6 +162,11 @@ impl InputTable {
         self.fields.into_iter().flatten().collect()
     }
 
+    /// Where its rows come from.
+    pub fn source(&self) -> &InputSource {
+        &self.source
+    }
+
     /// Whether there are more JSON keys than a table may have columns, so that some have none.
     pub fn keys_left_out(&self) -> bool {
         self.keys_left_out

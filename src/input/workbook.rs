@@ -8,6 +8,8 @@ use std::io::{self, BufRead, BufReader, BufWriter, Seek as _, Write};
 use std::path::Path;
 
 use calamine::{Data, DataRef, Ods, Reader as _, SheetType, SheetVisible, Sheets, Xlsx};
+use roaring::RoaringBitmap;
+use zip::ZipArchive;
 
 use super::archive::unreadable;
 use super::csv::COLUMNS_MAX;
@@ -34,14 +36,25 @@ const CELLS_MAX: u64 = 10_000_000;
 
 type Book = Sheets<BufReader<File>>;
 
-/// Copies the sheet that is `wanted` of the workbook `file` as CSV. Returns the copy, the sheet's name, and how
-/// many others might have been meant.
+/// The sheet of a workbook that is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadSheet {
+    /// Its name.
+    pub name: String,
+    /// How many other sheets hold ids, if none was asked for by name.
+    pub others: usize,
+    /// How many of its rows a spreadsheet program does not show. They are read like the others.
+    pub hidden: u64,
+}
+
+/// Copies the sheet that is `wanted` of the workbook `file`, which is the `archive`, as CSV.
 pub(super) fn copy_sheet(
     path: &Path,
     mut file: File,
+    archive: &mut ZipArchive<BufReader<File>>,
     format: Format,
     wanted: Option<&str>,
-) -> Result<(File, String, usize), InputError> {
+) -> Result<(File, ReadSheet), InputError> {
     let failed = |source| unreadable(path, source);
     file.rewind().map_err(failed)?;
     let file = BufReader::new(file);
@@ -50,7 +63,10 @@ pub(super) fn copy_sheet(
         _ => Xlsx::new(file).map(Sheets::Xlsx).map_err(io::Error::other),
     };
     let mut book = book.map_err(failed)?;
-    let (sheet, others) = choose(path, &mut book, wanted)?;
+    let (name, others) = choose(path, &mut book, wanted)?;
+    let place = book.sheet_names().iter().position(|it| *it == name);
+    let unseen = hidden_rows(archive, format, place.unwrap_or_default()).map_err(failed)?;
+    let mut hidden = 0;
     let mut copy = tempfile::tempfile().map_err(failed)?;
     let mut to = BufWriter::new(&copy);
     let (mut lines, mut width, mut left) = (0, 0, WORKBOOK_BYTES_MAX);
@@ -61,17 +77,23 @@ pub(super) fn copy_sheet(
         let missing = ",".repeat(width - row.len());
         let line = format!("{above}{}{missing}\n", cells.join(","));
         lines = number + 1;
+        hidden += u64::from(unseen.contains(number));
         let rest = left.checked_sub(line.len() as u64);
         left = rest.ok_or_else(|| io::Error::other("the sheet holds too many cells"))?;
         to.write_all(line.as_bytes())?;
         Ok(true)
     };
-    each_row(&mut book, &sheet, write)
+    each_row(&mut book, &name, write)
         .and_then(|()| to.flush())
         .map_err(failed)?;
     drop(to);
     copy.rewind().map_err(failed)?;
-    Ok((copy, sheet, others))
+    let sheet = ReadSheet {
+        name,
+        others,
+        hidden,
+    };
+    Ok((copy, sheet))
 }
 
 /// Refuses an `OpenDocument` file, whose `content` is read, if one of its tables spans too many cells, or takes
@@ -122,6 +144,86 @@ pub(super) fn check_span(content: impl BufRead) -> io::Result<()> {
         left = rest.ok_or_else(|| io::Error::other("its cells hold too much text"))?;
     }
     Ok(())
+}
+
+/// The rows, from 0, of the sheet at `place` that a spreadsheet program does not show, because of a filter or
+/// of a person who hid them. None if the sheet is not found where such programs put it.
+fn hidden_rows(
+    archive: &mut ZipArchive<BufReader<File>>,
+    format: Format,
+    place: usize,
+) -> io::Result<RoaringBitmap> {
+    let is_ods = format == Format::Ods;
+    let part = if is_ods {
+        "content.xml".to_owned()
+    } else {
+        let sheets = tags_of(archive, "xl/workbook.xml", "sheet")?;
+        let link = sheets.get(place).map_or("", |tag| attribute(tag, ":id"));
+        let links = tags_of(archive, "xl/_rels/workbook.xml.rels", "Relationship")?;
+        let link = links.iter().find(|tag| attribute(tag, " Id") == link);
+        let target = link.map_or("", |tag| attribute(tag, " Target"));
+        let from_root = target.strip_prefix('/').map(str::to_owned);
+        from_root.unwrap_or_else(|| format!("xl/{target}"))
+    };
+    let (mut hidden, mut sheets, mut next) = (RoaringBitmap::new(), 0, 0_u32);
+    each_tag(archive, &part, |name, tag| {
+        if name == "table" {
+            (sheets, next) = (sheets + 1, 0);
+        } else if name == "row" || (name == "table-row" && sheets == place + 1) {
+            let number = attribute(tag, " r").parse::<u32>().ok();
+            let row = number.and_then(|it| it.checked_sub(1)).unwrap_or(next);
+            let times = attribute(tag, "number-rows-repeated").parse().unwrap_or(1);
+            next = row.saturating_add(times).min(ROWS_MAX);
+            let is_seen = ["", "0", "false"].contains(&attribute(tag, " hidden"))
+                && ["", "visible"].contains(&attribute(tag, "visibility"));
+            if !is_seen {
+                hidden.insert_range(row..next);
+            }
+        }
+    })?;
+    Ok(hidden)
+}
+
+/// The tags called so in a part of a workbook.
+fn tags_of(
+    archive: &mut ZipArchive<BufReader<File>>,
+    part: &str,
+    called: &str,
+) -> io::Result<Vec<String>> {
+    let mut tags = Vec::new();
+    each_tag(archive, part, |name, tag| {
+        tags.extend((name == called).then(|| tag.to_owned()));
+    })?;
+    Ok(tags)
+}
+
+/// Shows `take` each tag of the XML called `part`, with its name without a prefix and what stands up to the
+/// next tag. None if there is no such part.
+fn each_tag(
+    archive: &mut ZipArchive<BufReader<File>>,
+    part: &str,
+    mut take: impl FnMut(&str, &str),
+) -> io::Result<()> {
+    let Ok(xml) = archive.by_name(part) else {
+        return Ok(());
+    };
+    // Bounded by what a workbook may unfold to. What stands between two tags can only make it more.
+    for tag in BufReader::new(xml).split(b'<') {
+        let tag = tag?;
+        let tag = String::from_utf8_lossy(&tag);
+        let end = tag.find(|c: char| c.is_whitespace() || matches!(c, '/' | '>'));
+        let name = &tag[..end.unwrap_or(tag.len())];
+        take(name.rsplit(':').next().unwrap_or(name), &tag);
+    }
+    Ok(())
+}
+
+/// The value behind the first `name` in `tag`; empty: there is none.
+fn attribute<'t>(tag: &'t str, name: &str) -> &'t str {
+    let value = tag.split_once(name).map_or("", |(_, value)| value);
+    let value = value.trim_start_matches(|c: char| c.is_whitespace() || c == '=');
+    let mut parts = value.split(['"', '\'']);
+    parts.nth(1).unwrap_or_default().trim()
 }
 
 /// The sheet that is `wanted`, or the first that people see and that holds an id, and how many others do.

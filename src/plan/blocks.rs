@@ -31,6 +31,7 @@ type Reason = (
 
 /// Gathers rows to blocks of [`PlannedRows::MAX`]. Blocks of one account and action are in the order
 /// of the file.
+#[derive(Default)]
 pub(super) struct Blocks<'s> {
     /// Where entries go; `None`: nowhere, and nothing is gathered.
     sink: Option<Sink<'s>>,
@@ -44,9 +45,7 @@ impl<'s> Blocks<'s> {
     pub(super) fn new(sink: Option<Sink<'s>>) -> Self {
         Self {
             sink,
-            failed: None,
-            planned: BTreeMap::new(),
-            unsent: BTreeMap::new(),
+            ..Self::default()
         }
     }
 

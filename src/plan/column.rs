@@ -14,7 +14,7 @@ const ROWS_MAX: u64 = 1_000;
 
 /// What a cell is called that holds something else than an id, or nothing. A damaged id is none of
 /// these: it stands in the right column.
-const OTHER_THINGS: [&str; 6] = [
+pub(super) const OTHER_THINGS: [&str; 6] = [
     "no_id",
     "not_digits",
     "email",
@@ -88,11 +88,6 @@ impl Planner {
         });
         Ok(passed.collect())
     }
-}
-
-/// Whether an id that fails with `code` may be something else than an id.
-pub(super) fn is_another_thing(code: &str) -> bool {
-    OTHER_THINGS.contains(&code)
 }
 
 /// The column of `table` that looks most like ids of `accounts`: nine in ten of its cells are some.

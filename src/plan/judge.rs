@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use crate::domain::{
     AccountName, AccountPolicy, Action, FindBy, Outcome, OutcomeEntry, ProviderKind, Record,
-    TaskKey, with_brand,
+    RunOptions, TaskKey, with_brand,
 };
 use crate::input::{
     FILTERED, Field, InputTable, RowProblem, closest, did_you_mean, holds_several_ids,
@@ -20,21 +20,6 @@ const REFERENCE_BYTES_MAX: usize = 1024;
 
 /// A row whose user is to be found: its account, what it names the user by, and its cells.
 pub type Sought = (AccountName, String, Vec<Vec<u8>>);
-
-/// What the options say of all rows.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RowDefaults {
-    /// `--account`: an account's name, or a provider's where just one account has it. `None`: the only
-    /// account that is configured; of several none, and rows that name no account are invalid.
-    pub account: Option<String>,
-    /// `--action`. `None`: the account's own default is taken, and without one the row is invalid.
-    pub action: Option<Action>,
-    /// `--force-foreign-ids`: whether ids are sent whose leading digits say that they are another
-    /// org's.
-    pub takes_foreign: bool,
-    /// `--max-rows`: how many rows are sent at most. `None`: all.
-    pub rows_max: Option<u64>,
-}
 
 /// A row that can be sent, as it stands in the file: nothing of it has been copied.
 #[derive(Debug, Clone, Copy)]
@@ -95,39 +80,36 @@ fn described(actions: &[Action]) -> String {
 }
 
 impl Planner {
-    /// Decides by the accounts of the configuration and the options of the command line, and ends rows
-    /// that `done_before` holds: what the ledgers of `--done-in` show as good.
+    /// Decides by the accounts of the configuration and the `options` of the command line, and ends rows that
+    /// `done_before` holds: what the ledgers of `--done-in` show as good. Without `--account` rows that name no
+    /// account are of the only one that is configured; of several they are invalid.
     ///
     /// # Errors
     ///
     /// `--account` names no account, or several, or no account offers the action that `--action` names.
     pub fn try_new(
         accounts: Vec<AccountPolicy>,
-        defaults: &RowDefaults,
+        options: &RunOptions,
         protect: ProtectList,
         done_before: HashSet<TaskKey>,
     ) -> Result<Self, PlanError> {
         let mut planner = Self {
-            account: None,
-            action: defaults.action,
-            takes_foreign: defaults.takes_foreign,
-            rows_max: defaults.rows_max,
+            account: (accounts.len() == 1).then_some(0),
+            action: options.action,
+            takes_foreign: options.force_foreign_ids,
+            rows_max: None,
             accounts,
             protect,
             done_before,
         };
-        planner.account = match &defaults.account {
-            Some(name) => {
-                let found = planner.find(name);
-                Some(found.map_err(|several| {
-                    let told = format!("the name `{name}` of `--account`");
-                    PlanError::Account(planner.no_account(name, several, &told))
-                })?)
-            }
-            // Where there is one account, no row can mean another.
-            None => (planner.accounts.len() == 1).then_some(0),
-        };
-        if let Some(action) = defaults.action {
+        if let Some(name) = &options.account {
+            let found = planner.find(name).map_err(|several| {
+                let told = format!("the name `{name}` of `--account`");
+                PlanError::Account(planner.no_account(name, several, &told))
+            })?;
+            planner.account = Some(found);
+        }
+        if let Some(action) = options.action {
             planner.check_offered(action)?;
         }
         Ok(planner)

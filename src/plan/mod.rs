@@ -32,7 +32,7 @@ mod text;
 pub use blocks::{Sink, SinkError};
 pub use column::likely_id_column;
 pub use estimate::{deciding_limit, requests_of, time_at_limit};
-pub use judge::{RowDefaults, Sought};
+pub use judge::Sought;
 pub use outline::{PROBLEMS_MAX, Plan, PlanGroup, PlanProblem, PlanReason, Why};
 pub use planner::{PlanError, Planner};
 pub use protect::{CallerRule, PROTECTED_MAX, ProtectList};

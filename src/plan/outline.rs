@@ -40,7 +40,7 @@ pub struct Plan {
     pub trimmed: u64,
     /// The rows whose id had an export's prefix taken off, whatever became of them.
     pub unprefixed: u64,
-    /// What a list of ids holds beside them, which is passed over.
+    /// What was read, or passed over, that people may not expect.
     pub asides: Asides,
     /// The rows to send, summed up per account and action.
     pub accounts: BTreeMap<AccountName, BTreeMap<Action, PlanGroup>>,
@@ -262,12 +262,6 @@ impl Plan {
         let mut all: Vec<&PlanReason> = self.reasons.values().flat_map(BTreeMap::values).collect();
         all.sort_by_key(|reason| (reason.why.outcome, reason.lines.first().copied()));
         all
-    }
-
-    /// Whether nobody can be deleted because users are named by their e-mail addresses.
-    pub fn names_addresses(&self) -> bool {
-        let reasons = self.reasons();
-        self.to_delete() == 0 && reasons.iter().any(|it| it.why.code == "email")
     }
 
     /// The accounts of the rows that hold something else than an id, if most do: then the ids were

@@ -30,7 +30,7 @@ pub struct Planner {
     /// Whether ids are sent that may be another org's.
     pub(super) takes_foreign: bool,
     /// How many rows are sent at most; those behind them are left out.
-    pub(super) rows_max: Option<u64>,
+    pub rows_max: Option<u64>,
     /// The ids that must never be touched.
     pub(super) protect: ProtectList,
     pub(super) done_before: HashSet<TaskKey>,
@@ -270,7 +270,7 @@ impl Reading<'_, '_> {
 
     /// Ends a row for what is known of it at once.
     fn end(&mut self, row: &UnsentRow<'_>, position: Position) {
-        if row.why.field == Field::Id && column::is_another_thing(&row.why.code) {
+        if row.why.field == Field::Id && column::OTHER_THINGS.contains(&&*row.why.code) {
             self.plan.other_things += 1;
             if let Some((_, account)) = row.account
                 && !self.plan.misread.contains(account)

@@ -110,6 +110,8 @@ impl Plan {
             "unprefixed": self.unprefixed,
             "comments": self.asides.comments,
             "remarks": self.asides.remarks,
+            "hidden_rows": self.asides.hidden,
+            "blank_taken": self.asides.blank,
             "accounts": accounts,
             "seconds_at_limit": seconds(longest),
             "reasons": self.reasons(),

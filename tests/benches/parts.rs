@@ -14,13 +14,13 @@ use http::{HeaderMap, HeaderValue};
 use tempfile::TempDir;
 use tokio::time::Instant;
 use userpurge::domain::{
-    AccountName, AccountPolicy, Action, Entry, Intent, Position, ProviderKind, RunHeader, Step,
-    Time, UserId,
+    AccountName, AccountPolicy, Action, Entry, Intent, Position, ProviderKind, RunHeader,
+    RunOptions, Step, Time, UserId,
 };
 use userpurge::input::{InputSource, ReadOptions};
 use userpurge::lane::limits::Window;
 use userpurge::ledger::{Durability, LedgerWriter, RealDisk};
-use userpurge::plan::{Planner, ProtectList, RowDefaults};
+use userpurge::plan::{Planner, ProtectList};
 use userpurge::provider::{
     Provider, ProviderSettings, Reply, SuncoSettings, ZendeskCredentials, ZendeskSettings,
     ZohoSettings, blanks_count, build, check_id, ids_alike,
@@ -111,7 +111,7 @@ fn plan(bencher: Bencher) {
         id_pattern: None,
         ids_alike: ids_alike(ProviderKind::Zendesk),
     };
-    let (defaults, protect) = (RowDefaults::default(), ProtectList::default());
+    let (defaults, protect) = (RunOptions::default(), ProtectList::default());
     let planner = Planner::try_new(vec![policy], &defaults, protect, HashSet::new());
     let planner = planner.expect("a planner");
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {

@@ -168,6 +168,24 @@ fn what_is_no_test_is_refused(
     assert!(text.parse::<Test>().is_err(), "{text}");
 }
 
+/// A test that wants something not to be true takes blank cells, and the plan counts them.
+#[test]
+fn blank_cells_that_a_negated_test_takes_are_counted() {
+    let world = world();
+    let args = [&run("users.csv", "acme", "delete")[..], &["--dry-run"]].concat();
+    let told = "(1 row is taken although a cell is blank that `--where-not` or `!=` asks about)";
+    for test in [
+        ["--where-not", "last_login > 2026-01-01"],
+        ["--where", "mail != x"],
+    ] {
+        world.call(&[&args[..], &test].concat()).code(0).says(told);
+    }
+    let told = world
+        .call(&[&args[..], &["--where", "mail empty"]].concat())
+        .code(0);
+    assert!(!told.out.contains("although"), "{told:?}");
+}
+
 #[test]
 fn a_saved_plan_keeps_what_was_left_out() {
     let world = world();

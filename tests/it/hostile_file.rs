@@ -251,6 +251,14 @@ fn a_window_of_128_mib_is_refused_before_it_is_taken() {
     world.write("a.csv.zst", zstd(Some(27), &parts));
     let says = ["`a.csv.zst` asks for a window", "zstd -19"];
     plan(&world, "a.csv.zst", 2, &says);
+    let mut options = lzma_rust2::XzOptions::with_preset(0);
+    options.lzma_options.dict_size = 128 << 20;
+    let mut encoder = lzma_rust2::XzWriter::new(Vec::new(), options).unwrap();
+    encoder.write_all(b"id\n1\n").unwrap();
+    world.write("a.csv.xz", encoder.finish().unwrap());
+    let says = ["`a.csv.xz` asks for a window", "`xz -9` or less"];
+    let told = plan(&world, "a.csv.xz", 2, &says);
+    assert!(!told.err.contains("zstd"), "{told:?}");
 }
 
 #[rstest]

@@ -23,6 +23,9 @@ type Workbook = fn(&[(&str, &[Row])]) -> Vec<u8>;
 /// none where nothing stands.
 type Row<'a> = (usize, &'a [&'a str]);
 
+/// In a cell: people do not see its row.
+const HIDDEN: &str = "not shown";
+
 /// The ids as cells of a spreadsheet may have them, below a row that is empty and beside a name.
 const ROWS: [Row; 5] = [
     (2, &["", "Name", "User ID"]),
@@ -66,7 +69,8 @@ fn xlsx(sheets: &[(&str, &[Row])]) -> Vec<u8> {
         write!(links, "<Relationship Id=\"r{number}\" Type=\"{LINKS}/worksheet\" Target=\"worksheets/sheet{number}.xml\"/>").unwrap();
         let mut data = String::new();
         for (row, cells) in *rows {
-            write!(data, "<row r=\"{row}\">").unwrap();
+            let is_hidden = u8::from(cells.contains(&HIDDEN));
+            write!(data, "<row r=\"{row}\" hidden=\"{is_hidden}\">").unwrap();
             for (cell, column) in cells.iter().zip('A'..) {
                 let at = format!("r=\"{column}{row}\"");
                 match (*cell, cell.strip_prefix('#'), cell.strip_prefix('~')) {
@@ -121,7 +125,12 @@ fn ods(sheets: &[(&str, &[Row])]) -> Vec<u8> {
             if *row > next {
                 write!(tables, "<table:table-row table:number-rows-repeated=\"{}\"><table:table-cell/></table:table-row>", row - next).unwrap();
             }
-            tables.push_str("<table:table-row>");
+            let seen = if cells.contains(&HIDDEN) {
+                "filter"
+            } else {
+                "visible"
+            };
+            write!(tables, "<table:table-row table:visibility=\"{seen}\">").unwrap();
             for cell in *cells {
                 match (*cell, cell.strip_prefix('#')) {
                     ("", _) => tables.push_str("<table:table-cell/>"),
@@ -257,6 +266,47 @@ fn of_several_sheets_with_ids_the_first_is_read_and_the_plan_says_so(
             .read("rows/deleted.csv")
             .contains(",Ada,361808353001,")
     );
+}
+
+/// Who filters a sheet may believe that only what is left to see is deleted.
+#[rstest]
+fn rows_that_people_do_not_see_are_told_of(
+    #[values(xlsx as Workbook, ods as Workbook)] book: Workbook,
+) {
+    let world = world();
+    let rows: [Row; 4] = [
+        (1, &["id", "note"]),
+        (2, &["#361808353001", HIDDEN]),
+        (3, &["361808353012"]),
+        (5, &["361808353023", HIDDEN]),
+    ];
+    let others: [Row; 2] = [(1, &["name"]), (2, &["x", HIDDEN])];
+    world.write("users.xlsx", book(&[("Old", &others), ("Users", &rows)]));
+    assert_eq!(plan(&world, "users.xlsx", &[])["hidden_rows"], 2);
+    let told =
+        "warning: 2 rows of the sheet are hidden in the spreadsheet, and are read like the others";
+    let before = [&run("users.xlsx", "acme", "delete")[..], &["--dry-run"]].concat();
+    world.call(&before).code(0).says(told);
+    let shown = ["--where", "note empty"];
+    assert_eq!(plan(&world, "users.xlsx", &shown)["to_delete"], 1);
+    means(&world, "users.xlsx", &[], 3);
+    // Nor does `lookup` take them in silence.
+    let people: [Row; 3] = [
+        (1, &["email"]),
+        (2, &["a@b.example", HIDDEN]),
+        (3, &["c@d.example"]),
+    ];
+    world.write("people.xlsx", book(&[("People", &people)]));
+    let lookup = [
+        "lookup",
+        "people.xlsx",
+        "--account",
+        "acme",
+        "-o",
+        "found.csv",
+    ];
+    let told = "warning: 1 row of the sheet is hidden in the spreadsheet, and is read";
+    world.call(&lookup).code(1).says(told);
 }
 
 #[test]

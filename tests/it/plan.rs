@@ -9,12 +9,11 @@ use rstest::rstest;
 use tempfile::NamedTempFile;
 
 use userpurge::domain::{
-    AccountName, AccountPolicy, Action, Entry, IdProblem, Outcome, ProviderKind, TaskKey,
+    AccountName, AccountPolicy, Action, Entry, IdProblem, Outcome, ProviderKind, RunOptions,
+    TaskKey,
 };
 use userpurge::input::{Columns, InputSource, InputTable, ReadOptions};
-use userpurge::plan::{
-    PROBLEMS_MAX, Plan, PlanError, Planner, ProtectList, RowDefaults, likely_id_column,
-};
+use userpurge::plan::{PROBLEMS_MAX, Plan, PlanError, Planner, ProtectList, likely_id_column};
 
 /// Takes digits, with or without the prefix of an export.
 fn check_id(text: &str) -> Result<&str, IdProblem> {
@@ -61,7 +60,7 @@ type Ends = BTreeMap<u64, String>;
 fn plan_of(
     accounts: Vec<AccountPolicy>,
     path: &Path,
-    defaults: &RowDefaults,
+    defaults: &RunOptions,
     done: &[&str],
     protect: ProtectList,
 ) -> (Plan, Ends) {
@@ -98,14 +97,14 @@ fn planned(done: &[&str], rows: &str) -> (Plan, Ends) {
     plan_of(
         policies(),
         file.path(),
-        &RowDefaults::default(),
+        &RunOptions::default(),
         done,
         ProtectList::default(),
     )
 }
 
 /// Checks that each row of `table` ends as stands beside it.
-fn check(defaults: &RowDefaults, protect: &str, table: &[(&str, &str)]) -> Plan {
+fn check(defaults: &RunOptions, protect: &str, table: &[(&str, &str)]) -> Plan {
     let list = match protect {
         "" => ProtectList::default(),
         text => ProtectList::read(file(text).path(), &[], &policies()).unwrap(),
@@ -127,7 +126,7 @@ fn check(defaults: &RowDefaults, protect: &str, table: &[(&str, &str)]) -> Plan 
 fn a_row_is_sent_or_ends_for_its_first_reason() {
     let long = format!("81,acme,purge,{}", "x".repeat(2000));
     check(
-        &RowDefaults::default(),
+        &RunOptions::default(),
         "",
         &[
             // Account: by name, by case, by provider, by default.
@@ -182,10 +181,10 @@ fn a_row_is_sent_or_ends_for_its_first_reason() {
 
 #[test]
 fn the_options_speak_for_rows_that_do_not() {
-    let defaults = RowDefaults {
+    let defaults = RunOptions {
         account: Some("Beta".to_owned()),
         action: Some(Action::Purge),
-        ..RowDefaults::default()
+        ..RunOptions::default()
     };
     let table = [
         ("12,,,", "send beta purge 12"),
@@ -212,9 +211,9 @@ fn the_options_speak_for_rows_that_do_not() {
     "the name `zendesk` of `--account` is zendesk, which several accounts have: acme, beta; name the account itself"
 )]
 fn an_account_option_that_fits_none_is_an_error(#[case] name: &str, #[case] message: &str) {
-    let defaults = RowDefaults {
+    let defaults = RunOptions {
         account: Some(name.to_owned()),
-        ..RowDefaults::default()
+        ..RunOptions::default()
     };
     let list = ProtectList::default();
     let judge = Planner::try_new(policies(), &defaults, list, HashSet::new());
@@ -234,7 +233,7 @@ fn a_protected_id_is_so_at_every_account_and_however_it_is_written() {
         ("012,acme,purge,", "send acme purge 012"),
         ("121,acme,purge,", "send acme purge 121"),
     ];
-    check(&RowDefaults::default(), "12\nzcrm_5542\n", &table);
+    check(&RunOptions::default(), "12\nzcrm_5542\n", &table);
 }
 
 fn protect_list(text: &str) -> Result<ProtectList, PlanError> {
@@ -379,7 +378,7 @@ fn damage_shows_in_all_ids_together(
         ..accounts[1].clone()
     });
     let list = ProtectList::default();
-    let (_, ends) = plan_of(accounts, file.path(), &RowDefaults::default(), &[], list);
+    let (_, ends) = plan_of(accounts, file.path(), &RunOptions::default(), &[], list);
     let codes = ends.values().filter_map(|end| end.strip_prefix("invalid "));
     let codes: BTreeSet<_> = codes.collect();
     assert_eq!(codes.into_iter().collect::<Vec<_>>().join(" "), expected);

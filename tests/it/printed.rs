@@ -21,7 +21,8 @@ fn commands(text: &str) -> BTreeSet<String> {
         .map(|it| it.replace('\n', " "));
     let next = text.lines().filter_map(|line| {
         let behind = || Some(line.split_once("Next: ")?.1);
-        line.strip_prefix("next ").or_else(behind)
+        let next = line.strip_prefix("next ");
+        next.or_else(|| line.strip_prefix("next: ")).or_else(behind)
     });
     let all = ticked.chain(next.map(|it| it.trim().to_owned()));
     all.filter(|it| it.starts_with("userpurge ")).collect()
@@ -177,4 +178,76 @@ fn a_code_that_no_row_has_is_told_with_those_that_rows_have() {
         .code(2)
         .says("did you mean `RecordInvalid`?")
         .says("the codes in this ledger are RecordInvalid");
+}
+
+#[test]
+fn of_a_lookup_whatever_says_the_action() {
+    let world = World::new();
+    world.wide();
+    world.seed(json!({"zendesk": [{"id": "1", "email": "a@shop.example"}]}));
+    world.write("people.csv", "email\na@shop.example\n");
+    world.write("rows.csv", "email,action\na@shop.example,purge\n");
+    let lookup = |input, more: &[&str]| {
+        let output = format!("{input}.ids.csv");
+        let args = ["lookup", input, "--account", "acme", "-o", &output];
+        let done = world.call(&[&args[..], more].concat()).code(0);
+        world.write("plan.json", "");
+        all_run(&world, &done);
+        std::fs::remove_file(world.path(&output)).unwrap();
+        done.err
+    };
+    for (input, more, says) in [
+        (
+            "people.csv",
+            &[][..],
+            "plan people.csv.ids.csv --action delete`, or with permanently-delete, purge",
+        ),
+        (
+            "people.csv",
+            &["--action", "purge"],
+            "plan people.csv.ids.csv --action purge`",
+        ),
+        ("rows.csv", &[], "plan rows.csv.ids.csv`"),
+    ] {
+        let told = lookup(input, more);
+        assert!(told.contains(&format!("next: `userpurge {says}")), "{told}");
+    }
+}
+
+/// Nobody agrees: three wrong answers, or Ctrl-C.
+#[test]
+fn of_a_question_that_was_not_answered() {
+    let world = World::of_users(3);
+    let terminal = world.terminal(100);
+    let run = "clear; userpurge run users.csv --account acme --action delete; echo code $?";
+    for gives_up in [false, true] {
+        terminal.types(run);
+        terminal.until("it asks", |screen| screen.ends_with("Type 3 to go on:"));
+        if gives_up {
+            terminal.key("C-c");
+        } else {
+            for again in 1..=3 {
+                terminal.types("4");
+                terminal.until("it asks again", |screen| {
+                    screen.contains("code 2") || screen.matches("That is not 3").count() == again
+                });
+            }
+        }
+        let told = terminal.until("it is over", |screen| screen.contains("code "));
+        let done = Done {
+            code: 2,
+            out: told.clone(),
+            err: String::new(),
+        };
+        for command in commands(&told) {
+            all_run(&world, &done);
+            assert!(
+                !command.starts_with("userpurge resume"),
+                "there is no run: {told}"
+            );
+        }
+        assert!(told.contains("nothing was sent"), "{told}");
+        world.until("the ledger is taken away", || !world.path(LEDGER).exists());
+    }
+    assert!(world.deletions().is_empty());
 }

@@ -10,7 +10,7 @@ use userpurge::domain::{
 };
 use userpurge::input::{InputSource, ReadOptions};
 use userpurge::ledger::{Good, LedgerFile};
-use userpurge::plan::{Plan, Planner, ProtectList, RowDefaults};
+use userpurge::plan::{Plan, Planner, ProtectList};
 use userpurge::provider;
 
 use crate::case::{AccountCase, Key};
@@ -132,7 +132,7 @@ fn planner(world: &World, run: usize) -> Result<Planner, String> {
         let good = Good::of(&path).map_err(|it| it.to_string())?;
         done.extend(good.keys);
     }
-    let planner = Planner::try_new(policies, &RowDefaults::default(), protect, done);
+    let planner = Planner::try_new(policies, &RunOptions::default(), protect, done);
     planner.map_err(|it| it.to_string())
 }
 

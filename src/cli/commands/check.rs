@@ -1,6 +1,7 @@
 //! `check`: who we are at every account, what that is enough for, and what is to be seen to.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -9,7 +10,6 @@ use crate::cli::accounts::{Connection, open_connections};
 use crate::cli::args::CheckArgs;
 use crate::cli::earlier::Before;
 use crate::cli::error::describe;
-use crate::cli::recorder::Recorder;
 use crate::cli::setup::Setup;
 use crate::cli::terminal::{put, put_page};
 use crate::cli::{CliError, ExitCode};
@@ -27,7 +27,7 @@ pub(in crate::cli) async fn execute(args: &CheckArgs) -> Result<ExitCode, CliErr
     let setup = Setup::new(args.config.as_deref(), RunOptions::default(), None)?;
     let Setup { outline, options } = &setup;
     let before = Before::default();
-    let recorder = (&Recorder::without_ledger(), &StopSignals::default());
+    let recorder = (&Arc::default(), &StopSignals::default());
     let lines = open_connections(outline, options, |_| true, before, recorder)?;
     let mut exit = ExitCode::Success;
     let mut text = String::new();

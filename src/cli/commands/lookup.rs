@@ -50,6 +50,9 @@ pub(in crate::cli) async fn execute(args: &LookupArgs) -> Result<ExitCode, CliEr
             *ahead.entry(account).or_default() += 1;
         }
     }
+    if let Some(warning) = all.source().asides().warning() {
+        tell(&warning);
+    }
     let output = args.output.display();
     if file.is_other()? {
         let text = format!("`{output}` exists already and is not what `lookup` made of this input");
@@ -63,22 +66,41 @@ pub(in crate::cli) async fn execute(args: &LookupArgs) -> Result<ExitCode, CliEr
     let mut run = OpenRun::new(WorkKind::Verify, log, &none, planning.setup, work);
     let ended = run.find(by, (&planner, &mut left), &mut file, ahead).await;
     file.sync()?;
+    let closing = run.lacking_action(&left);
     run.writer.finish().await?;
     let (ended, [one, none, several]) = (ended?, file.rows);
-    let plan = || again(&args.output, named_config(&run.setup.options));
-    let next = match ended {
-        RunState::Finished => format!("userpurge plan {}", plan()),
-        _ => "the same command goes on behind these rows".to_owned(),
+    let next = if ended == RunState::Finished {
+        let again = again(&args.output, named_config(&run.setup.options));
+        format!("`userpurge plan {again}{closing}")
+    } else {
+        "the same command goes on behind these rows".to_owned()
     };
     tell(&format!(
         "{output}: one user for {}, none for {none}, several for {several}\nnext: {next}",
         words::count(one, "row")
     ));
-    let signal = run.signals.code().map(ExitCode::after_signal);
-    Ok(exit_code(ended, none + several == 0, signal))
+    Ok(exit_code(ended, none + several == 0, run.signals.code()))
 }
 
 impl OpenRun<'_> {
+    /// What closes the command that plans the rows of `table`: the action that was typed, or those of the first
+    /// account for whose rows neither they nor the configuration have one.
+    fn lacking_action(&self, table: &InputTable) -> String {
+        let has_actions = table.source().resolved().mapping.action.is_some();
+        let lacks = |it: &&Connection| it.action.is_none() && !has_actions;
+        let offered = self.connections.iter().find(lacks);
+        let offered = offered.map_or(&[][..], |it| it.kind.actions());
+        let typed = self.setup.options.action;
+        let names = typed.as_slice().iter().chain(offered).map(|it| it.name());
+        match names.collect::<Vec<_>>()[..] {
+            [] => "`".to_owned(),
+            [first, ..] if typed.is_some() || offered.len() == 1 => format!(" --action {first}`"),
+            [first, ref others @ ..] => {
+                format!(" --action {first}`, or with {}", others.join(", "))
+            }
+        }
+    }
+
     /// Asks for the users of the rows that are left, and writes them to `file`.
     async fn find(
         &mut self,

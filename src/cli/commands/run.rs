@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::args::{RowsArgs, RunArgs};
-use crate::cli::ledgers::{self, NewLedger, again, refuse_existing};
+use crate::cli::ledgers::{self, NewLedger, again, goes_on, refuse_existing};
 use crate::cli::outline_text;
 use crate::cli::planning::{DASH, Planned, Planning, absolute};
 use crate::cli::session::{OpenRun, WorkKind};
@@ -25,7 +25,10 @@ pub(in crate::cli) async fn execute(args: &RunArgs, disk: &dyn Disk) -> Result<E
         fresh(args, disk)?
     };
     match run {
-        None => Ok(ExitCode::Success),
+        None => {
+            put_page("\nA dry run: nothing was sent.")?;
+            Ok(ExitCode::Success)
+        }
         Some(run) if args.live => Box::pin(run.show_live()).await,
         Some(run) => Box::pin(run.carry_out()).await,
     }
@@ -68,14 +71,10 @@ async fn saved<'a>(args: &RunArgs, disk: &dyn Disk) -> Result<Option<OpenRun<'a>
     let shown = ledger.display();
     let (writer, state) = ledgers::open(disk, ledger, None)?;
     if !state.is_saved_plan() {
-        let again = again(ledger, config);
         let text = format!(
             "`{shown}` is a ledger and no list of users: its plan was agreed to, and its run has begun"
         );
-        let help = format!(
-            "`userpurge resume {again}` goes on with its run, `userpurge retry {again}` tries failed rows again"
-        );
-        return Err(CliError::refuse(text, help));
+        return Err(CliError::refuse(text, goes_on(&again(ledger, config))));
     }
     let typed = args.ledger.as_ref().map(|_| "--ledger".to_owned());
     if let Some(option) = typed.or_else(RowsArgs::first_typed) {

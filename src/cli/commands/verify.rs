@@ -89,11 +89,7 @@ impl OpenRun<'_> {
         let (ended, state) = asked.map_err(CliError::once_begun)?;
         let all_good = close(args, &state, ended).map_err(CliError::once_begun)?;
         tell(&format!("ledger {shown} fingerprint {}", state.head));
-        Ok(exit_code(
-            ended,
-            all_good,
-            signals.code().map(ExitCode::after_signal),
-        ))
+        Ok(exit_code(ended, all_good, signals.code()))
     }
 
     /// Asks about `rows`, and records what was seen. The ledger is closed either way.

@@ -155,6 +155,7 @@ fn what_a_list_passes_over_is_counted() {
         comments: 3,
         id_in_comment: Some(2),
         remarks: 1,
+        ..Asides::default()
     };
     assert_eq!(source.asides(), expected);
 }
