@@ -87,7 +87,8 @@ fn short_help() -> Option<clap::Error> {
     }
     let usual = |it: clap::Arg| {
         let is_usual = it.get_help_heading().is_none() || USUAL.contains(&it.get_id().as_str());
-        it.hide(!is_usual).help_heading(Resettable::Reset)
+        let is_hidden = it.is_hide_set() || !is_usual;
+        it.hide(is_hidden).help_heading(Resettable::Reset)
     };
     let of_command = |it: clap::Command| {
         let positional = |it: clap::Arg| if it.is_positional() { it } else { usual(it) };

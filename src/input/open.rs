@@ -40,8 +40,6 @@ pub(super) struct TextFile {
     pub(super) head: Vec<u8>,
     /// How it is compressed; `None`: it is not.
     pub(super) compression: Option<Compression>,
-    /// How it is encoded.
-    pub(super) encoding: Encoding,
     /// What takes the digest of the file's bytes, if it is to be taken.
     pub(super) digest: Option<Digest>,
 }
@@ -139,7 +137,6 @@ pub(super) fn read_text(
         sheet: None,
         head,
         compression,
-        encoding,
         digest: None,
     })
 }

@@ -11,7 +11,6 @@ use crate::domain::{Position, Record, RunOptions};
 
 use super::csv::CsvRows;
 use super::decompress::Compression;
-use super::encoding::Encoding;
 use super::error::{InputError, Underlined};
 use super::filter::{FILTERED, Test};
 use super::format::{Format, detect, header_below, is_header_in_one_cell, separator_line};
@@ -96,8 +95,6 @@ pub struct Resolved {
     pub sheet: Option<ReadSheet>,
     /// How it is compressed; `None`: it is not.
     pub compression: Option<Compression>,
-    /// How its text is encoded.
-    pub encoding: Encoding,
     /// Which column, or key, holds which field.
     pub mapping: Columns,
     /// All columns in the order of the header; of JSON the top-level keys seen in the first rows,
@@ -223,7 +220,6 @@ impl InputSource {
             delimiter,
             sheet: opened.sheet.take().map(|(_, sheet)| sheet),
             compression: opened.compression,
-            encoding: opened.encoding,
             mapping: Columns::default(),
             columns: Vec::new(),
         };

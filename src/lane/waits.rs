@@ -12,6 +12,7 @@ use super::{Lane, Now, RequestError};
 use crate::domain::{Entry, Paused, Said, Step, StopKind};
 use crate::provider::{Reply, Scope, Transient};
 use crate::transport::{CONNECT_TIME_MAX, Failure, TransportError};
+use crate::words::count;
 
 /// An account that is throttled for so long without any other answer has used up its day.
 const THROTTLED_TIME_MAX: Duration = Duration::from_mins(10);
@@ -76,8 +77,8 @@ impl Lane {
     ) -> Result<Duration, RequestError> {
         let asked = |wait: Duration| {
             let status = said.status.map_or_else(String::new, |it| format!("{it} "));
-            let secs = wait.as_secs();
-            format!("the server answered {status}and asks for {secs} seconds")
+            let wait = count(wait.as_secs(), "second");
+            format!("the server answered {status}and asks for {wait}")
         };
         let account = request.account;
         match moment {

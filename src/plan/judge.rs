@@ -80,9 +80,8 @@ fn described(actions: &[Action]) -> String {
 }
 
 impl Planner {
-    /// Decides by the accounts of the configuration and the `options` of the command line, and ends rows that
-    /// `done_before` holds: what the ledgers of `--done-in` show as good. Without `--account` rows that name no
-    /// account are of the only one that is configured; of several they are invalid.
+    /// Decides by the configuration's accounts and the `options`, and ends rows that `done_before` holds, which
+    /// ledgers of `--done-in` show as good. Rows without an account are of `--account`, or of the only one.
     ///
     /// # Errors
     ///

@@ -3,7 +3,7 @@
 //! A terminal that goes away (SIGHUP) is the first stage too, and never the second: the system and the
 //! shell may both say so.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -86,6 +86,7 @@ pub fn take_away(path: PathBuf) -> oneshot::Sender<()> {
             });
             if let Some(signal) = signal {
                 let _ = std::fs::remove_file(&path);
+                let _ = writeln!(io::stderr(), "\nnothing was sent");
                 end(code(signal));
             }
         };

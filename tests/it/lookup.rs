@@ -518,3 +518,20 @@ fn an_answer_about_others_gives_nobody_an_id_and_a_refusal_stops() {
             .all(|row| row.starts_with(",acme,none,"))
     );
 }
+
+/// What only a deletion needs is taken, so that a `plan` line becomes a `lookup` line, and not shown.
+#[test]
+fn its_help_lists_what_it_heeds() {
+    let world = World::new();
+    for help in ["-h", "--help"] {
+        let told = world.call(&["lookup", help]).code(0).out;
+        for option in ["--account", "--by", "--id-column"] {
+            assert!(told.contains(option), "{option} in {told}");
+        }
+        for option in ["--yes", "--protect", "--canary", "--max-delete", "--notify"] {
+            assert!(!told.contains(option), "{option} in {told}");
+        }
+    }
+    let told = world.call(&["lookup", "--help"]).code(0).out;
+    assert!(told.contains("--where ") && told.contains("--attempts"));
+}

@@ -159,7 +159,7 @@ fn a_page_reads_so() {
     crm Zoho CRM 0 0 0 1 0 0 0 1
     no account 0 0 0 0 1 0 0 1
     sum 3 1 1 3 1 1 1 11
-    1 row still to do is not among these, which are the rows that ended.
+    These are the rows that ended; 1 row is still to do.
     Over time
     Rows that had ended, over time How many rows were done, not done or skipped at each time, up to all 12, with 1 pause. The time between sessions is left out, and marked. The table beside has the same numbers. break 23 h 59 min 12 6 2026-11-22 09:30 2026-11-23 09:30 2026-11-23 09:30
     done not done skipped still to do

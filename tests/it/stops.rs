@@ -321,7 +321,7 @@ fn a_wait_of_most_of_a_day_stops_the_lane_and_resume_sends_nothing_before_it_is_
     fault(&world, account, "long-wait", 1);
     run(&world, &[])
         .code(3)
-        .says("asks for 72000 seconds")
+        .says("asks for 72,000 seconds")
         .says("nothing is sent until 20")
         .says(words);
     stopped_in_mid_run(&world, account, "quota_gone", 429);
@@ -369,7 +369,7 @@ fn other_accounts_go_on_at_a_resume_while_one_has_to_wait() {
     world.ask_acme_at(&server.uri());
     // Both stop: one for ten hours, the other for something that is mended.
     fault(&world, "chat", "forbidden", 1);
-    run(&world, &[]).code(3).says("asks for 36000 seconds");
+    run(&world, &[]).code(3).says("asks for 36,000 seconds");
     assert_eq!(world.status(LEDGER)["stops"].as_array().unwrap().len(), 2);
 
     let asked = runtime.block_on(server.received_requests()).unwrap().len();

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::looking::{
-    AuditArgs, CheckArgs, LookupArgs, ReportArgs, SandboxArgs, StatusArgs, VerifyArgs,
+    AuditArgs, CheckArgs, LookupArgs, ReportArgs, SandboxArgs, StatusArgs, VerifyArgs, hide_unasked,
 };
 use super::options::{DiagnosticsArgs, RoleArgs, RowsArgs, WorkArgs};
 use super::values::{inputs, parse_head};
@@ -71,7 +71,7 @@ pub enum Command {
     Verify(VerifyArgs),
 
     /// Find the ids of users whom a file names by e-mail address or external id; reads only
-    #[command(after_help = text("lookup"))]
+    #[command(after_help = text("lookup"), mut_args = hide_unasked)]
     Lookup(Box<LookupArgs>),
 
     /// Prove that no line of a ledger was changed, dropped, moved or added; needs no network

@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Arg, Args, ValueEnum};
 
 use super::options::{OUTPUT, RowsArgs, SAFETY, WorkArgs};
 use super::values::{
-    SANDBOX_LISTEN, modes, parse_concurrency, parse_head, parse_listen, parse_scale,
+    SANDBOX_LISTEN, modes, parse_concurrency, parse_head, parse_listen, parse_scale, parse_seed,
     parse_some_rows,
 };
 use crate::domain::FindBy;
@@ -100,7 +100,7 @@ pub struct VerifyArgs {
     pub sample: Option<NonZeroU64>,
 
     /// Draw the sample that was drawn with this seed before
-    #[arg(long, value_name = "SEED", requires = "sample")]
+    #[arg(long, value_name = "SEED", requires = "sample", value_parser = parse_seed)]
     pub seed: Option<u64>,
 
     /// One JSON object on standard output
@@ -149,6 +149,14 @@ pub struct LookupArgs {
     /// its first word.
     #[command(flatten)]
     pub work: WorkArgs,
+}
+
+/// An option of `lookup`, hidden if only deletions need it.
+pub(super) fn hide_unasked(arg: Arg) -> Arg {
+    let is_asked = ["attempts", "concurrency", "ignore_pauses"].contains(&arg.get_id().as_str());
+    let is_other = ["notify", "max_rows", "ref_column"].contains(&arg.get_id().as_str());
+    let is_safety = arg.get_help_heading() == Some(SAFETY) && !is_asked;
+    arg.hide(is_other || is_safety)
 }
 
 /// `audit`.

@@ -22,13 +22,9 @@ pub(super) fn formats() -> PossibleValuesParser {
 
 /// How progress is shown.
 pub(super) fn modes() -> impl TypedValueParser<Value = Mode> {
-    let is_called = |name: String| move |it: &Mode| it.name() == name;
-    let names = PossibleValuesParser::new(Mode::ALL.map(Mode::name));
-    names.map(move |name| {
-        Mode::ALL
-            .into_iter()
-            .find(is_called(name))
-            .unwrap_or_default()
+    PossibleValuesParser::new(Mode::ALL.map(Mode::name)).map(|name| {
+        let mut modes = Mode::ALL.into_iter();
+        modes.find(|it| it.name() == name).unwrap_or_default()
     })
 }
 
@@ -76,6 +72,11 @@ pub(super) fn parse_concurrency(text: &str) -> Result<NonZeroU32, String> {
     number
         .filter(|number| number.get() <= CONCURRENCY_MAX)
         .ok_or_else(|| format!("write a number from 1 to {CONCURRENCY_MAX}"))
+}
+
+pub(super) fn parse_seed(text: &str) -> Result<u64, &'static str> {
+    let seed = text.parse();
+    seed.map_err(|_| "write the number that `verify` said the sample was drawn with")
 }
 
 pub(super) fn parse_head(text: &str) -> Result<LedgerHead, &'static str> {

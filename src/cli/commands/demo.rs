@@ -8,7 +8,7 @@ use clap::Parser as _;
 use super::sandbox::limits;
 use crate::cli::args::{Cli, Command, RunArgs};
 use crate::cli::files::write_text;
-use crate::cli::terminal::{put, tell};
+use crate::cli::terminal::{put_page, tell};
 use crate::cli::{CliError, ExitCode};
 use crate::domain::Outcome;
 use crate::ledger::{Disk, LedgerState, make_private_folder};
@@ -46,7 +46,7 @@ pub(in crate::cli) async fn execute(disk: &dyn Disk) -> Result<ExitCode, CliErro
     let ran = Box::pin(super::run::execute(&*run_args(&folder)?, disk)).await?;
     let agrees = judge(&running, &ledger)?;
     running.shutdown().await;
-    put(&format!(
+    put_page(&format!(
         "\n{agrees}\nNext:\n  userpurge status {ledger}\n  userpurge sandbox        the same providers, to try your own file against\n  userpurge --help",
         ledger = ledger.display()
     ))?;

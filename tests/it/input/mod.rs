@@ -547,7 +547,6 @@ proptest! {
         let resolved = source.resolved();
         prop_assert_eq!(resolved.format, written.format);
         prop_assert_eq!(resolved.compression, written.compression);
-        prop_assert_eq!(resolved.encoding, written.encoding.unwrap_or(Encoding::Utf8));
         let read: Vec<(u64, String)> = all_rows(source)
             .into_iter()
             .map(|row| (row.0.line, row.1.unwrap().id.into_owned()))

@@ -1,7 +1,7 @@
 //! The rows of each format, with the lines they begin on.
 
 use super::file;
-use userpurge::input::{Asides, Encoding, InputSource, ReadOptions};
+use userpurge::input::{Asides, InputSource, ReadOptions};
 
 /// The line and the id, or the problem's code, of every row of a file; at last the error.
 fn told(name: &str, content: impl AsRef<[u8]>) -> String {
@@ -213,7 +213,4 @@ fn what_is_no_text_in_utf_16_spoils_only_its_own_row() {
         told(".ids", &bytes),
         "1 1, 2 invalid_utf8, 3 3, 4 invalid_utf8"
     );
-    let file = file(".ids", &bytes);
-    let source = InputSource::open(file.path(), &ReadOptions::default()).unwrap();
-    assert_eq!(source.resolved().encoding, Encoding::Utf16Le);
 }
