@@ -135,8 +135,7 @@ async fn end(
     Ok((ended?, ledger?))
 }
 
-/// How the program ends for how the session did. `all_good`: no row is left to be seen to. `signal`: the code of
-/// the one that came.
+/// How the program ends. `all_good`: no row is left to be seen to. `signal`: the code of the one that came.
 pub(super) fn exit_code(state: RunState, all_good: bool, signal: Option<u8>) -> ExitCode {
     match (state, signal) {
         (RunState::Finished, _) if all_good => ExitCode::Success,

@@ -106,10 +106,12 @@ impl Bars {
 
     fn draw(&mut self, state: &State, now: Time) {
         let wide = columns();
-        if std::mem::replace(&mut self.columns, wide) > wide {
-            // Lines that no longer fit have been wrapped, and would be counted as one each.
+        let is_narrower = std::mem::replace(&mut self.columns, wide) > wide;
+        if is_narrower {
+            // Lines that no longer fit have been wrapped. None is drawn before all fit again.
             let _ = self.screen.clear();
             let _ = Term::stderr().clear_to_end_of_screen();
+            self.screen.set_draw_target(ProgressDrawTarget::hidden());
         }
         let columns = wide.min(COLUMNS_MAX);
         let mut texts = accounts(state, now, columns);
@@ -119,6 +121,10 @@ impl Bars {
             if line.message() != text {
                 line.set_message(text);
             }
+        }
+        if is_narrower {
+            self.screen.set_draw_target(target());
+            self.lines.iter().for_each(ProgressBar::tick);
         }
     }
 }

@@ -150,6 +150,15 @@ fn a_terminal_of_40_columns_shows_the_words_and_follows_its_width() {
     );
     terminal.resize(80);
     terminal.until("there is a bar", |screen| screen.contains("acme ["));
+    // Narrower, it leaves nothing of the lines that the terminal wrapped.
+    for columns in [60, 40] {
+        terminal.resize(columns);
+        terminal.until("there is one line an account, and one for all", |screen| {
+            let (_, bars) = screen.rsplit_once("\nacme ").unwrap_or_default();
+            let foot: Vec<&str> = bars.lines().skip(1).collect();
+            !bars.contains('[') && matches!(foot[..], [foot] if foot.contains("ends about"))
+        });
+    }
     terminal.key("C-c");
     terminal.until("the prompt is back", |screen| screen.ends_with('$'));
 }

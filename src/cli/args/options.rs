@@ -8,7 +8,7 @@ use clap::{Arg, Args, ColorChoice, CommandFactory as _, ValueEnum};
 
 use super::command::Cli;
 use super::values::{
-    formats, modes, parse_action, parse_concurrency, parse_delimiter, parse_rows, parse_some_rows,
+    modes, parse_action, parse_concurrency, parse_delimiter, parse_rows, parse_some_rows,
 };
 use crate::cli::CliError;
 use crate::cli::setup::folder;
@@ -57,7 +57,8 @@ pub struct RowsArgs {
     pub ref_column: Option<String>,
 
     /// auto, csv, tsv, jsonl, json, ids, xlsx or ods [default: auto]
-    #[arg(long, hide_possible_values = true, value_name = "FORMAT", value_parser = formats())]
+    #[arg(long, hide_possible_values = true, value_name = "FORMAT")]
+    #[arg(value_parser = ["auto", "csv", "tsv", "jsonl", "json", "ids", "xlsx", "ods"])]
     pub format: Option<String>,
 
     /// What parts cells of csv; tab for a tab [default: as the header shows]

@@ -15,11 +15,6 @@ use crate::progress::Mode;
 /// Where the sandbox listens unless told otherwise.
 pub(super) const SANDBOX_LISTEN: &str = "127.0.0.1:8787";
 
-/// How rows stand in the input.
-pub(super) fn formats() -> PossibleValuesParser {
-    PossibleValuesParser::new(["auto", "csv", "tsv", "jsonl", "json", "ids", "xlsx", "ods"])
-}
-
 /// How progress is shown.
 pub(super) fn modes() -> impl TypedValueParser<Value = Mode> {
     PossibleValuesParser::new(Mode::ALL.map(Mode::name)).map(|name| {
