@@ -318,7 +318,10 @@ impl Lane {
     /// read tells. No other of the step leaves meanwhile, or it would take their slots.
     pub(super) fn read_roles_again(&mut self, first: LaneRequest, now: Now) {
         if first.roles_read >= READ_AGAIN_MAX {
-            return self.fail(first, roles_too_old(), now);
+            let words = "roles were read again and again, and each time the deletion had to wait until they were too old";
+            let said = Said::own("roles_too_old", words);
+            let reason = StopKind::RolesUnknown;
+            return self.fail(first, RequestError::Account { reason, said }, now);
         }
         let (account, class) = (first.account, first.purpose.class());
         let Some(step) = class.step() else { return };
@@ -370,7 +373,7 @@ impl Lane {
         let (row, is_doubtful) = (step.row, step.in_doubt);
         match self.new_role(row, batch) {
             Some(role) => self.step_protected(row, &role, is_doubtful, now),
-            None => match self.absent(row) {
+            None => match self.absent(row, is_doubtful) {
                 Some(end) => self.end_step(row, end, now),
                 None => self.line_up(request, now),
             },
@@ -387,14 +390,5 @@ impl Lane {
         let role = batch.of(&row.task.id)?.role()?;
         let account = &self.accounts[row.account];
         (!account.includes(role)).then(|| role.to_owned())
-    }
-}
-
-/// No role that was read is young enough when the request may leave.
-fn roles_too_old() -> RequestError {
-    let words = "roles were read again and again, and each time the deletion had to wait until they were too old";
-    RequestError::Account {
-        reason: StopKind::RolesUnknown,
-        said: Said::own("roles_too_old", words),
     }
 }

@@ -6,8 +6,8 @@ use super::lookups::{is_there, protected_by};
 use super::requests::{LaneRequest, Purpose, StepRequest};
 use super::{Lane, Now};
 use crate::domain::{
-    Attempted, Counted, Entry, Intent, JobId, LeftOpen, Outcome, OutcomeEntry, Said, Step,
-    StepDone, StopKind, Task, Time, UserState,
+    Attempted, Counted, Entry, Intent, JobId, LeftOpen, Outcome, OutcomeEntry, ProviderKind, Said,
+    Step, StepDone, StopKind, Task, Time, UserState,
 };
 use crate::provider::{Detail, Reply};
 
@@ -189,8 +189,8 @@ impl Lane {
             };
             return self.end_row(row, end, now);
         };
-        let account = it.account;
-        if let Some(end) = self.absent(row) {
+        let (account, in_doubt) = (it.account, it.in_doubt);
+        if let Some(end) = self.absent(row, in_doubt) {
             return self.end_step(row, end, now);
         }
         let Some(it) = self.rows.get_mut(&row) else {
@@ -202,8 +202,8 @@ impl Lane {
             row,
             step,
             id: it.task.id.clone(),
-            in_doubt: it.in_doubt,
-            unanswered: it.in_doubt,
+            in_doubt,
+            unanswered: in_doubt,
         };
         self.request(account, Purpose::Step(step), now);
     }
@@ -227,7 +227,10 @@ impl Lane {
             }
         }
         let is_good = end.outcome.counted() == Counted::Good;
-        if !is_good || it.at_step + 1 >= it.task.action.steps().len() {
+        // At a provider from a file, nothing but that the user is gone settles a doubt.
+        let kind = self.accounts[it.account].provider.kind();
+        let is_gone = end.settled && matches!(kind, ProviderKind::Own(_));
+        if !is_good || is_gone || it.at_step + 1 >= it.task.action.steps().len() {
             return self.end_row(row, end, now);
         }
         if !it.seen && it.at_step == 0 {

@@ -300,8 +300,8 @@ impl Lane {
     }
 
     /// How a row ends whose step is not sent, since its user was looked for and is not there; `None`: it
-    /// is sent.
-    pub(super) fn absent(&self, row: u64) -> Option<StepEnd> {
+    /// is sent. `in_doubt`: a request of the step may have had its effect.
+    pub(super) fn absent(&self, row: u64, in_doubt: bool) -> Option<StepEnd> {
         let it = self.rows.get(&row)?;
         let provider = &self.accounts[it.account].provider;
         let is_absent = matches!(it.stood(), Some(UserState::Unknown | UserState::Gone));
@@ -310,7 +310,7 @@ impl Lane {
         }
         let words = "the provider knows no user of this id; nothing was sent";
         let heard = Heard::own("no_such_user", words);
-        Some(if it.in_doubt {
+        Some(if in_doubt {
             self.settled(row, true, heard)
         } else {
             StepEnd::new(Outcome::NotFound, heard)

@@ -99,8 +99,10 @@ impl ProtectList {
         if record.id.is_empty() {
             return of_id("no_id", "the id is blank");
         }
+        let mut patterns = accounts.iter().filter_map(|it| it.id_pattern.as_ref());
+        let is_hidden = hides_an_id(&record.id) && !patterns.any(|it| it.is_match(&record.id));
         // The first remark ends the reading.
-        if source.asides().remarks > 0 || hides_an_id(&record.id) {
+        if source.asides().remarks > 0 || is_hidden {
             let reason = "other text stands beside the id; leave nothing but the id";
             return of_id("text_around_id", reason);
         }

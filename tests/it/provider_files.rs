@@ -215,6 +215,44 @@ fn each_step_is_recorded_and_who_was_prepared_by_others_ends_as_deleted() {
     assert_eq!(world.outcomes(LEDGER)[&2]["code"], "gone_before");
 }
 
+/// Both requests look alike, so that the second attempt at the first step is the second step.
+#[test]
+fn who_is_gone_after_a_first_step_whose_answers_were_lost_ends_as_deleted() {
+    let world = world("okta", "00ub");
+    let user = fit("okta", "00ub2");
+    let lost = json!({"user": user, "fault": "reset-after", "times": 2});
+    let lost = serde_json::from_value(lost).unwrap();
+    world
+        .sandbox()
+        .with(|sandbox, now| sandbox.plan("", lost, now))
+        .unwrap();
+    world
+        .call(&run("users.csv", "okta", "deactivate-and-delete"))
+        .code(1);
+    assert_eq!(world.ends(), ["deleted", "deleted", "deleted", "not_found"]);
+    let settled = &world.outcomes(LEDGER)[&2];
+    assert_eq!(settled["settled"], true, "{settled}");
+    // Gone is gone: nothing is sent for the second step.
+    let sent = world.deletions();
+    let sent = sent.iter().filter(|it| it.concerns(&user)).count();
+    assert_eq!(sent, 3);
+}
+
+/// What a file's ids look like says that nothing stands beside one.
+#[test]
+fn ids_of_every_file_can_be_protected() {
+    for (name, action, stem, _) in SHIPPED {
+        let world = world(name, stem);
+        let user = fit(name, &format!("{stem}2"));
+        world.write("keep.csv", format!("id\n{user}\n"));
+        let mut args = run("users.csv", name, action).to_vec();
+        args.extend(["--protect", "keep.csv"]);
+        world.call(&args).code(1);
+        assert_eq!(world.ends()[1], "protected", "{name}");
+        assert!(!world.deletions().iter().any(|it| it.concerns(&user)));
+    }
+}
+
 #[test]
 fn an_order_is_no_deletion_until_it_was_seen_to_be_done() {
     let world = world("helpscout", "50060070");

@@ -9,6 +9,7 @@ use userpurge::domain::{Action, ProviderKind};
 use userpurge::sandbox::{Seed, UserSeed};
 
 use crate::file::{Bad, RowCase, Shape, Written};
+use crate::files::{self, FILES, FileFacts};
 
 /// The ids of the callers, who must never be deleted.
 pub(crate) const ZENDESK_CALLER: &str = "361808000001";
@@ -17,6 +18,9 @@ pub(crate) const ZOHO_CALLER: &str = "5725767000000411001";
 
 /// Tells what is drawn apart from the rest of a seed.
 const APART: u64 = 0xA093;
+
+/// The same, for what came later.
+const LATER: u64 = 0xF11E;
 
 /// Every role that protects, in the providers' words.
 const ROLES: [&str; 8] = [
@@ -190,11 +194,28 @@ struct Person {
 impl Case {
     /// The case of `seed`.
     pub(crate) fn new(seed: u64) -> Self {
+        Self::drawn(seed, Some(Draw::new(seed ^ LATER)))
+    }
+
+    /// What it was before anything was drawn `later`: with what it once found.
+    pub(crate) fn old(seed: u64) -> Self {
+        Self::drawn(seed, None)
+    }
+
+    fn drawn(seed: u64, mut later: Option<Draw>) -> Self {
         let mut draw = Draw::new(seed);
         let mut accounts = accounts(&mut draw);
+        if let Some(later) = &mut later
+            && later.is(20)
+        {
+            put_file_account(later, &mut accounts);
+        }
         let (users, people) = population(&mut draw, &accounts);
         let is_strict = draw.is(60);
-        let weather = weather(&mut draw, is_strict);
+        let mut weather = weather(&mut draw, is_strict);
+        if let Some(later) = &mut later {
+            weather["order_delay"] = later.one(&["0s", "0s", "1m", "2h"]).into();
+        }
         for account in &mut accounts {
             account.know_quotas(&weather, is_strict);
         }
@@ -245,23 +266,44 @@ impl AccountCase {
         self.requests = match self.provider {
             ProviderKind::Zendesk => text(&weather["zendesk"]["quota"]),
             ProviderKind::Sunco => text(&weather["sunco"]["quota"]),
-            ProviderKind::Zoho | ProviderKind::Own(_) => text(&weather["zoho"]["credits"]),
+            ProviderKind::Zoho => text(&weather["zoho"]["credits"]),
+            ProviderKind::Own(_) => self.file().map_or("", |it| it.quota).to_owned(),
         };
         if self.provider == ProviderKind::Zendesk {
             self.permanent = Some(text(&weather["zendesk"]["permanent_quota"]));
         }
         if !is_strict {
-            "2000/1m".clone_into(&mut self.requests);
+            self.requests = match self.file() {
+                Some(it) => it.too_much(),
+                None => "2000/1m".to_owned(),
+            };
         }
     }
 
     /// The caller whose credentials are used.
-    pub(crate) const fn caller(&self) -> Option<&'static str> {
+    pub(crate) fn caller(&self) -> Option<&'static str> {
         match self.provider {
             ProviderKind::Zendesk => Some(ZENDESK_CALLER),
-            ProviderKind::Zoho | ProviderKind::Own(_) => Some(ZOHO_CALLER),
+            ProviderKind::Zoho => Some(ZOHO_CALLER),
             ProviderKind::Sunco => None,
+            ProviderKind::Own(_) => self.file()?.caller,
         }
+    }
+
+    /// The provider, if it is one from a file.
+    fn file(&self) -> Option<&'static FileFacts> {
+        files::facts(self.provider)
+    }
+
+    /// Whether its provider takes orders, and deletes later.
+    pub(crate) fn takes_orders(&self) -> bool {
+        self.file().is_some_and(|it| it.takes_orders)
+    }
+
+    /// Whether the configuration alone tells its tenant.
+    pub(crate) fn is_told_apart(&self) -> bool {
+        let own = self.provider != ProviderKind::Zoho;
+        self.file().map_or(own, |it| it.is_told_apart)
     }
 }
 
@@ -288,11 +330,38 @@ fn accounts(draw: &mut Draw) -> Vec<AccountCase> {
     accounts
 }
 
+/// Puts an account of a provider from a file beside the others, or in the place of the last.
+fn put_file_account(draw: &mut Draw, accounts: &mut Vec<AccountCase>) {
+    let Some(provider) = FILES[draw.0.usize(..FILES.len())].kind() else {
+        return;
+    };
+    if draw.is(50) {
+        accounts.pop();
+    }
+    let number = accounts.len();
+    accounts.push(AccountCase {
+        name: format!("a{number}"),
+        provider,
+        tenant: format!("t{number}"),
+        concurrency: concurrency(draw, provider),
+        requests: String::new(),
+        permanent: None,
+        has_tokens: false,
+    });
+    if draw.is(20) {
+        // Two of one tenant.
+        let mut second = accounts[number].clone();
+        second.name = format!("a{}", number + 1);
+        second.concurrency = concurrency(draw, provider);
+        accounts.push(second);
+    }
+}
+
 /// How many requests may be under way at once.
 pub(crate) fn concurrency(draw: &mut Draw, provider: ProviderKind) -> u32 {
     match provider {
-        ProviderKind::Zoho | ProviderKind::Own(_) => draw.one(&[1, 2]),
-        ProviderKind::Zendesk | ProviderKind::Sunco => draw.one(&[1, 2, 8]),
+        ProviderKind::Zoho => draw.one(&[1, 2]),
+        ProviderKind::Zendesk | ProviderKind::Sunco | ProviderKind::Own(_) => draw.one(&[1, 2, 8]),
     }
 }
 
@@ -301,9 +370,8 @@ fn id(provider: ProviderKind, number: u64) -> String {
     match provider {
         ProviderKind::Zendesk => (361_808_100_000 + number).to_string(),
         ProviderKind::Sunco => format!("{:024x}", 0x5963_c0d6_0000_u64 * 1_000 + number),
-        ProviderKind::Zoho | ProviderKind::Own(_) => {
-            (5_725_767_000_000_500_000 + number).to_string()
-        }
+        ProviderKind::Zoho => (5_725_767_000_000_500_000 + number).to_string(),
+        ProviderKind::Own(_) => files::facts(provider).map_or_else(String::new, |it| it.id(number)),
     }
 }
 
@@ -371,7 +439,23 @@ fn put_user(draw: &mut Draw, seed: &mut Seed, provider: ProviderKind, id: &str) 
             });
             done_if(state == "deleted", ProviderKind::Sunco)
         }
-        ProviderKind::Zoho | ProviderKind::Own(_) => {
+        ProviderKind::Own(_) => {
+            let has_half_gone = files::facts(provider).is_some_and(FileFacts::has_half_gone);
+            let states = ["active", "active", "deleted", "inactive"];
+            let state = draw.one(&states[..states.len() - usize::from(!has_half_gone)]);
+            // Who is gone is not there.
+            if state != "deleted" {
+                let state = state.to_owned();
+                let files = seed.files.entry(provider.name().to_owned());
+                files.or_default().push(UserSeed {
+                    id,
+                    state,
+                    ..UserSeed::default()
+                });
+            }
+            done_if(state == "deleted", provider)
+        }
+        ProviderKind::Zoho => {
             let has_primary = seed.zoho.iter().any(|it| it.role == "primary_contact");
             let kinds = [
                 "support",
@@ -455,7 +539,7 @@ fn run(draw: &mut Draw, accounts: &[AccountCase], people: &[Person]) -> RunCase 
             let there: Vec<usize> = (0..accounts.len())
                 .filter(|it| accounts[*it].tenant == accounts[account].tenant)
                 .collect();
-            if provider != ProviderKind::Zoho {
+            if accounts[account].is_told_apart() {
                 account = draw.one(&there);
             }
             rows.push(row(account, draw.one(actions), person.id.clone()));
@@ -573,6 +657,16 @@ fn bad(
             Short,
             Long,
             Elsewhere,
+            Elsewhere,
+        ],
+        ProviderKind::Own(_) if files::facts(provider).is_some_and(|it| !it.has_numbers) => &[
+            NoId,
+            UnknownAccount,
+            UnknownAction,
+            Short,
+            Long,
+            Scientific,
+            Several,
             Elsewhere,
         ],
         ProviderKind::Zendesk | ProviderKind::Zoho | ProviderKind::Own(_) => &[

@@ -10,7 +10,8 @@ use userpurge::sandbox::{Call, Fault, LogEntry};
 
 use crate::case::Key;
 use crate::file::{Meant, RowCase};
-use crate::world::{User, World, call_of};
+use crate::wire::call_of;
+use crate::world::{User, World};
 
 /// A row's last outcome, as its ledger has it.
 #[derive(Debug, Clone, Default)]
@@ -138,7 +139,8 @@ pub(crate) fn good(world: &World, run: usize) -> Result<Vec<Key>, String> {
     let rows = world.case.runs[run].rows.iter().filter(|row| {
         let it = told.get(&row.row);
         it.is_some_and(|it| {
-            matches!(it.outcome.as_str(), "deleted" | "already_gone") && it.finding != "standing"
+            matches!(it.outcome.as_str(), "deleted" | "already_gone" | "ordered")
+                && it.finding != "standing"
         })
     });
     Ok(rows
@@ -222,7 +224,7 @@ fn users(world: &mut World) -> Result<HashMap<User, String>, String> {
     let mut states = HashMap::new();
     for it in users {
         let key = (it.tenant, it.id);
-        if it.changes > 0 && !world.ever_agreed.contains(&key) {
+        if it.changed_at.is_some() && !world.ever_agreed.contains(&key) {
             return Err(format!(
                 "{key:?} is {}, and nobody asked for that",
                 it.state
@@ -309,7 +311,14 @@ fn row_is_true(world: &World, row: &RowCase, told: &Told, facts: &Facts<'_>) -> 
         ))
     };
     match told.outcome.as_str() {
-        "deleted" | "already_gone" if !done => named(&told.outcome),
+        "deleted" | "already_gone" | "ordered" if !done => named(&told.outcome),
+        "ordered" if !account.takes_orders() => named("ordered"),
+        "ordered" if !had_effect && !shares && effects.is_empty() => {
+            Err("ended ordered, and no request of ours did it".to_owned())
+        }
+        "deleted" if account.takes_orders() && !told.settled => {
+            Err("ended deleted, and its provider takes orders only".to_owned())
+        }
         // What is cleared can be cleared again.
         "deleted" if !had_effect && !shares && !told.settled && effects.is_empty() => {
             Err("ended deleted, and no request of ours did it".to_owned())
@@ -346,8 +355,8 @@ fn row_is_true(world: &World, row: &RowCase, told: &Told, facts: &Facts<'_>) -> 
         {
             Err("ended protected, and was touched".to_owned())
         }
-        "" | "deleted" | "already_gone" | "not_found" | "failed" | "refused" | "protected"
-        | "in_doubt" => finding_is_true(told, done),
+        "" | "deleted" | "already_gone" | "ordered" | "not_found" | "failed" | "refused"
+        | "protected" | "in_doubt" => finding_is_true(told, done),
         other => Err(format!("ended {other}")),
     }
 }

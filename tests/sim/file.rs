@@ -197,8 +197,7 @@ impl Case {
         let mut meant = Vec::new();
         for row in &run.rows {
             let account = &self.accounts[row.account];
-            let is_known = account.provider != ProviderKind::Zoho;
-            let place = if is_known {
+            let place = if account.is_told_apart() {
                 &account.tenant
             } else {
                 &account.name

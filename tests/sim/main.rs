@@ -1,7 +1,8 @@
 //! The whole program in simulation: lanes, ledger, providers' encoders and judges against the sandbox's
 //! state machines, on virtual time, from one seed. See `case` for what a seed draws, `world` for what
-//! surrounds a process, `disk` for its ledger's, `plan` for how a run begins, `process` for a process,
-//! `check` for what must be true afterwards.
+//! surrounds a process, `wire` for what a request asks, `disk` for what surrounds its ledger, `plan` for how a
+//! run begins, `process` for a process, `account` for what it has of an account, `files` for the providers
+//! from files, `check` for what must be true afterwards.
 //!
 //! `SIM_SEEDS`: how many (500); `SIM_FROM`: the first one (1); `SIM_MINUTES`: go on with new ones until
 //! a rule is broken or the time is up; `SIM_FAILURES`: go on until so many seeds have broken one (1). Ends
@@ -14,12 +15,15 @@
     reason = "a test's own main, which writes nothing but a scratch file, and keeps the time itself"
 )]
 
+mod account;
 mod case;
 mod check;
 mod disk;
 mod file;
+mod files;
 mod plan;
 mod process;
+mod wire;
 mod world;
 
 use std::path::{Path, PathBuf};
@@ -123,6 +127,10 @@ fn main() -> ExitCode {
     let failures = number("SIM_FAILURES", 1);
     let begun = Instant::now();
     let is_time_left = || begun.elapsed() < Duration::from_secs(minutes * 60);
+    if let Err(error) = files::read_all() {
+        eprintln!("{error}");
+        return ExitCode::FAILURE;
+    }
     let folder = scratch();
     if let Err(error) = std::fs::create_dir_all(&folder) {
         eprintln!("{}: {error}", folder.display());
@@ -131,7 +139,7 @@ fn main() -> ExitCode {
     let mut sum = Told::default();
     let mut done = 0;
     for (seed, fault) in FOUND.into_iter().filter(|_| failures == 1) {
-        if let Err(broken) = play(Case::new(seed), &folder) {
+        if let Err(broken) = play(Case::old(seed), &folder) {
             eprintln!("seed {seed} ({fault}): {broken}");
             return ExitCode::FAILURE;
         }

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 
 use userpurge::domain::{
     AccountHeader, AccountName, AccountPolicy, Agreed, AgreedBy, Entry, Outcome, PlanEnd,
-    PlannedInput, ProviderKind, RunHeader, RunId, RunOptions, TaskKey, Uptime,
+    PlannedInput, RunHeader, RunId, RunOptions, TaskKey, Uptime,
 };
 use userpurge::input::{InputSource, ReadOptions};
 use userpurge::ledger::{Good, LedgerFile};
 use userpurge::plan::{Plan, Planner, ProtectList};
-use userpurge::provider;
 
+use crate::account::policy;
 use crate::case::{AccountCase, Key};
 use crate::check;
 use crate::file::Meant;
@@ -87,7 +87,9 @@ pub(crate) fn begin(world: &mut World, run: usize) -> Result<(), String> {
             let zendesk = seed.zendesk.iter().map(|it| it.id.clone());
             let sunco = seed.sunco.iter().map(|it| it.id.clone());
             let zoho = seed.zoho.iter().map(|it| it.id.clone());
-            zendesk.chain(sunco).chain(zoho).collect::<Vec<_>>()
+            let files = seed.files.values().flatten().map(|it| it.id.clone());
+            let own = zendesk.chain(sunco).chain(zoho);
+            own.chain(files).collect::<Vec<_>>()
         });
         let mut people: Vec<String> = people.collect();
         people.push("361808999999".to_owned());
@@ -110,7 +112,13 @@ fn write_files(world: &World) -> Result<(), String> {
     let run = world.this_run();
     let bytes = run.bytes(&world.case.accounts);
     std::fs::write(input_path(world), bytes).map_err(|it| it.to_string())?;
-    let list = run.protected.join("\n");
+    // A list without a header is read as columns where a sign parts each line.
+    let header = if run.protected.iter().any(|it| it.contains('|')) {
+        "id\n"
+    } else {
+        ""
+    };
+    let list = header.to_owned() + &run.protected.join("\n");
     std::fs::write(world.folder.join("protect.txt"), list).map_err(|it| it.to_string())
 }
 
@@ -134,20 +142,6 @@ fn planner(world: &World, run: usize) -> Result<Planner, String> {
     }
     let planner = Planner::try_new(policies, &RunOptions::default(), protect, done);
     planner.map_err(|it| it.to_string())
-}
-
-fn policy(account: &AccountCase) -> AccountPolicy {
-    let kind = account.provider;
-    AccountPolicy {
-        name: AccountName::new(account.name.clone()),
-        provider: kind,
-        tenant: (kind != ProviderKind::Zoho).then(|| account.tenant.clone()),
-        action: None,
-        check_id: provider::check_id(kind),
-        blanks_count: provider::blanks_count(kind),
-        id_pattern: None,
-        ids_alike: provider::ids_alike(kind),
-    }
 }
 
 /// Reads the file into a new ledger. `last`: the process is killed behind so many entries.

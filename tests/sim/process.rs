@@ -2,27 +2,23 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::num::{NonZeroU32, NonZeroU64};
-use std::sync::Arc;
 use std::time::Duration;
 
 use roaring::RoaringTreemap;
-use secrecy::SecretString;
 use userpurge::domain::{
-    AccountHeader, AccountName, Action, Entry, Outcome, OutcomeEntry, ProviderKind, RunEnd,
-    RunState, Said, SessionStart, Task, Time, Uptime, UserId,
+    AccountHeader, AccountName, Action, Entry, Outcome, OutcomeEntry, RunEnd, RunState, Said,
+    SessionStart, Task, Time, Uptime, UserId,
 };
-use userpurge::lane::limits::{Earlier, LimitsSpec, Past};
+use userpurge::lane::limits::{LimitsSpec, Past};
 use userpurge::lane::{
     AccountEnd, AccountSpec, Effect, Event, FailureLimit, Inquiry, Lane, Meaning, RequestError,
     RequestId, Until, WorkSpec,
 };
 use userpurge::ledger::{LedgerError, LedgerFile, LedgerState, Only, PlanRows};
 use userpurge::plan::CallerRule;
-use userpurge::provider::{
-    self, Identity, Provider, ProviderSettings, SuncoSettings, ZendeskCredentials, ZendeskSettings,
-    ZohoSettings,
-};
+use userpurge::provider::{self, Identity};
 
+use crate::account::{limits_of, provider_of, still_counted};
 use crate::case::{AccountCase, concurrency};
 use crate::plan::ledger_path;
 use crate::world::{Thing, World};
@@ -182,7 +178,7 @@ impl Process<'_> {
         let mut tenants: BTreeMap<String, Lane> = BTreeMap::new();
         for account in self.world.case.accounts.clone() {
             let provider = provider_of(&account)?;
-            let limits = limits_of(&account, provider.as_ref());
+            let limits = limits_of(&account, !self.world.case.is_strict);
             let at_tenant: Vec<AccountName> = self
                 .world
                 .case
@@ -897,84 +893,4 @@ fn tasks_of(
         }
         found.extend(tasks);
     }
-}
-
-fn limits_of(account: &AccountCase, provider: &dyn Provider) -> LimitsSpec {
-    let defaults = provider::defaults(provider.kind());
-    let requests = account.requests.parse().unwrap_or(defaults.requests);
-    let mut steps = defaults.steps;
-    if let Some(quota) = account.permanent.as_ref().and_then(|it| it.parse().ok()) {
-        for (step, it) in &mut steps {
-            if step.name() == "permanently-delete" {
-                *it = quota;
-            }
-        }
-    }
-    LimitsSpec {
-        concurrency: NonZeroU32::new(account.concurrency).unwrap_or(NonZeroU32::MIN),
-        requests,
-        steps,
-        share: 1.0,
-    }
-}
-
-fn provider_of(account: &AccountCase) -> Result<Arc<dyn Provider>, String> {
-    let base: url::Url = format!("http://127.0.0.1:1/t/{}", account.tenant)
-        .parse()
-        .map_err(|_| "a url")?;
-    let secret = |text: &str| SecretString::from(text.to_owned());
-    let settings = match account.provider {
-        ProviderKind::Zendesk => ProviderSettings::Zendesk(ZendeskSettings {
-            base_url: base,
-            credentials: if account.has_tokens {
-                ZendeskCredentials::Client {
-                    id: "sandbox-client".to_owned(),
-                    secret: secret("sandbox-secret"),
-                }
-            } else {
-                ZendeskCredentials::ApiToken {
-                    email: "ops@acme.example".to_owned(),
-                    token: secret("sandbox-token"),
-                }
-            },
-        }),
-        ProviderKind::Sunco => ProviderSettings::Sunco(SuncoSettings {
-            base_url: base,
-            app_id: "5963c0d619a30a2e00de36b8".to_owned(),
-            brand_id: None,
-            key_id: "app_sandbox".to_owned(),
-            key_secret: secret("sandbox-secret"),
-            is_jwt: false,
-        }),
-        ProviderKind::Zoho | ProviderKind::Own(_) => ProviderSettings::Zoho(ZohoSettings {
-            accounts_url: base.clone(),
-            base_url: Some(base),
-            version: "v8".to_owned(),
-            client_id: "1000.SANDBOX".to_owned(),
-            client_secret: secret("sandbox-secret"),
-            refresh_token: secret("1000.sandbox-refresh"),
-        }),
-    };
-    let provider = provider::build(settings).map_err(|it| it.to_string())?;
-    Ok(provider.into())
-}
-
-/// The requests of earlier processes that may still hold a slot of `spec`.
-fn still_counted(
-    state: &LedgerState,
-    spec: &LimitsSpec,
-    accounts: &[AccountName],
-    now: Time,
-) -> Vec<Past> {
-    let known = accounts.iter().filter_map(|name| state.concurrency(name));
-    let sent = accounts.iter().flat_map(|name| state.sent(name));
-    let pauses = state.pauses.iter().map(|pause| pause.until);
-    let last_at = pauses.fold(state.last_at, Time::max);
-    let earlier = Earlier {
-        sent: sent.map(|it| (it.step, it.sent_at, it.replied_at())),
-        permits: known.max().unwrap_or(spec.concurrency.get()),
-        silent: (!state.ended_in_order()).then(|| now.saturating_since(last_at)),
-        cut_off: state.cut_off.clone(),
-    };
-    earlier.still_counted(spec, now)
 }

@@ -16,6 +16,7 @@ use userpurge::transport::{Failure, REPLY_TIME_MAX, TransportError, put_date};
 use crate::case::{Case, Draw, Options, RunCase, roles_of};
 use crate::disk::SimDisk;
 use crate::file::Meant;
+use crate::wire::{call_of, deletions, kind_of, tenant_of, through_gateway};
 
 /// When every seed begins.
 const EPOCH: Time = Time::from_millis(1_795_340_600_000);
@@ -718,82 +719,4 @@ fn made(
         made = made.header(name, value);
     }
     made.body(body.into()).map_err(|it| it.to_string())
-}
-
-/// The request as a gateway hands it on that decodes slashes and takes out what is empty between them.
-fn through_gateway(visit: &Visit) -> Result<Visit, String> {
-    let mut visit = visit.clone();
-    let address = visit.uri().to_string();
-    let path = visit.uri().path().replace("%2F", "/");
-    let parts: Vec<&str> = path.split('/').filter(|it| !it.is_empty()).collect();
-    let path = format!("/{}", parts.join("/"));
-    let address = address.replacen(visit.uri().path(), &path, 1);
-    *visit.uri_mut() = address.parse().map_err(|_| "an address")?;
-    Ok(visit)
-}
-
-/// The tenant of a request, told from its address.
-fn tenant_of(visit: &Visit) -> String {
-    visit
-        .uri()
-        .path()
-        .split('/')
-        .nth(2)
-        .unwrap_or_default()
-        .to_owned()
-}
-
-/// What kind of call a request is, as far as limits tell them apart.
-fn kind_of(visit: &Visit) -> Call {
-    if visit.method() == http::Method::DELETE {
-        let call = deletions(visit).first().map(|it| it.2);
-        call.unwrap_or(Call::Unknown)
-    } else if visit.method() == http::Method::POST {
-        Call::Token
-    } else {
-        Call::Read
-    }
-}
-
-/// What a request deletes, told from its method and address alone.
-fn deletions(visit: &Visit) -> Vec<Deletion> {
-    if visit.method() != http::Method::DELETE {
-        return Vec::new();
-    }
-    let parts: Vec<&str> = visit.uri().path().split('/').skip(2).collect();
-    let (tenant, rest) = parts
-        .split_first()
-        .map_or(("", &[][..]), |(it, rest)| (*it, rest));
-    let (call, ids) = match rest {
-        ["api", "v2", "users", "destroy_many" | "destroy_many.json"] => {
-            let query = visit.uri().query().unwrap_or_default();
-            let ids = query.strip_prefix("ids=").unwrap_or(query);
-            let ids = ids.replace("%2C", ",");
-            (Call::Delete, ids.split(',').map(str::to_owned).collect())
-        }
-        ["api", "v2", "users", id] => (Call::Delete, vec![(*id).replace(".json", "")]),
-        ["api", "v2", "deleted_users", id] => {
-            (Call::PermanentlyDelete, vec![(*id).replace(".json", "")])
-        }
-        ["v2", "apps", _, "users", id, "personalinformation"] => {
-            (Call::DeletePersonalInformation, vec![(*id).to_owned()])
-        }
-        ["v2", "apps", _, "users", id] | ["crm", _, "users", id] => {
-            (Call::Delete, vec![(*id).to_owned()])
-        }
-        other => (Call::Unknown, vec![format!("{other:?}")]),
-    };
-    ids.into_iter()
-        .map(|id: String| (tenant.to_owned(), id, call))
-        .collect()
-}
-
-/// The provider's call of a step.
-pub(crate) fn call_of(step: &str) -> Call {
-    match step {
-        "delete" => Call::Delete,
-        "permanently-delete" => Call::PermanentlyDelete,
-        "delete-personal-information" => Call::DeletePersonalInformation,
-        _ => Call::Unknown,
-    }
 }

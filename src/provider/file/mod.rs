@@ -206,10 +206,7 @@ impl Provider for FileSettings {
 
     fn lookup_max(&self, purpose: LookupFor) -> usize {
         match purpose {
-            LookupFor::Roles => {
-                let mut actions = self.file.actions.values();
-                actions.any(|action| action.look_first).into()
-            }
+            LookupFor::Roles => (self.file.actions.values()).any(|it| it.look_first).into(),
             LookupFor::UnclearAnswer | LookupFor::Verification => 1,
             _ => 0,
         }
@@ -250,7 +247,11 @@ impl Provider for FileSettings {
     }
 
     fn unknown_when_gone(&self, step: Step) -> bool {
-        self.file.step(step).is_some_and(|(.., is_last)| is_last)
+        // A request that is like the last one may delete, whichever step it is sent for.
+        self.file.step(step).is_some_and(|(_, call, action, _)| {
+            let last = action.steps.last();
+            last.is_some_and(|it| (&it.request, &it.json) == (&call.request, &call.json))
+        })
     }
 
     fn rate_hints(&self, _step: Option<Step>, headers: &HeaderMap) -> RateHints {
