@@ -63,6 +63,23 @@ fn a_terminal_of_80_columns_shows_one_line_an_account_that_stays_where_it_is() {
     assert_eq!(cleared, 0, "a line is written over, not cleared first");
 }
 
+#[test]
+fn a_terminal_that_shows_progress_itself_is_told_it_and_no_other() {
+    let world = world("5ms");
+    for (name, variables) in [("told", "TERM_PROGRAM=WezTerm"), ("untold", "")] {
+        let terminal = world.terminal_with(80, variables);
+        terminal.record(name);
+        terminal.types(&format!("{RUN} --ledger {name}.jsonl"));
+        terminal.until("it has said how it ended", |screen| {
+            screen.contains("next         userpurge")
+        });
+        let is_told = |what: &str| world.read(name).contains(&format!("\u{1b}]9;4;{what}"));
+        world.until("all is recorded", || world.read(name).contains("next  "));
+        assert_eq!(is_told("1;"), !variables.is_empty());
+        assert_eq!(is_told("0;"), !variables.is_empty(), "it is told the end");
+    }
+}
+
 /// What a terminal has to break itself is a command, which is copied as it is typed, or a word that
 /// is too long for it, such as a hash or a path.
 #[test]
