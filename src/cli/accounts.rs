@@ -11,7 +11,7 @@ use super::files::DiskTokenStore;
 use super::recorder::Recorder;
 use super::terminal::tell;
 use super::{CliError, ExitCode};
-use crate::config::{AccountSettings, Outline, process_variable};
+use crate::config::{AccountSettings, Outline};
 use crate::domain::{
     AccountHeader, AccountName, AccountPolicy, Action, Entry, ProviderKind, RunOptions, WallClock,
 };
@@ -43,16 +43,15 @@ pub(super) struct Connection {
     pub(super) identity: Option<Identity>,
 }
 
-/// Connections to those accounts of `outline` that `wanted` picks. Their secrets are read now, and no others.
+/// Connections to `accounts` of `outline`, whose secrets are read.
 /// What was sent `before` still counts towards their quotas.
 pub(super) fn open_connections(
     outline: &Outline,
     options: &RunOptions,
-    wanted: impl Fn(&AccountName) -> bool,
+    mut accounts: Vec<AccountSettings>,
     before: Before<'_>,
     (recorder, stop): (&Arc<Recorder>, &StopSignals),
 ) -> Result<Vec<Connection>, CliError> {
-    let mut accounts = outline.read(wanted, &process_variable)?;
     let wall = WallClock::system();
     let transport = ReqwestTransport::new(wall.clone());
     for account in &accounts {

@@ -11,6 +11,7 @@ use super::files::xdg_folder;
 use super::planning::absolute;
 use super::session::{OpenRun, WorkKind};
 use super::terminal::tell;
+use crate::config::process_variable;
 use crate::domain::{AccountName, Counted, LaneStop, ProviderKind};
 use crate::ledger::{LedgerState, Tenants};
 use crate::report::text;
@@ -53,7 +54,10 @@ impl OpenRun<'_> {
         }
         let (outline, options) = (&self.setup.outline, &self.setup.options);
         let sinks = (&self.recorder, &self.signals);
-        self.connections = open_connections(outline, options, to_ask, before, sinks)?;
+        // The secrets of these accounts are read now, and no others.
+        let accounts = outline.read(to_ask, &process_variable)?;
+        let accounts = accounts.into_iter().collect::<Result<_, _>>()?;
+        self.connections = open_connections(outline, options, accounts, before, sinks)?;
         identify(&mut self.connections, &self.recorder).await?;
         if deletes {
             for connection in &self.connections {

@@ -210,8 +210,8 @@ impl AccountSettings {
                 credentials: zendesk_credentials(table)?,
             }),
             ProviderKind::Sunco => ProviderSettings::Sunco(SuncoSettings {
-                base_url: address(table, &["subdomain", "region", "base_url"], "/sc")?,
                 app_id: app_id(table)?,
+                base_url: address(table, &["subdomain", "region", "base_url"], "/sc")?,
                 brand_id: brand_id(table)?,
                 key_id: table.identifier("key_id")?,
                 key_secret: table.secret("key_secret")?,

@@ -2,10 +2,12 @@
 //! key an answer gives, and the table of an account. It asks nobody, and reads and writes no file.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
-use crate::provider::ZOHO_DATA_CENTERS;
+use toml::de::{DeTable, DeValue};
 
-const NO_SUBDOMAIN: &str = "letters, digits and hyphens, or an address that begins with https://";
+use super::load::check_account;
+use crate::domain::ProviderKind;
 
 /// What the file begins with.
 pub const HEAD: &str = "\
@@ -21,35 +23,35 @@ const TEXTS: &str = include_str!("init.txt");
 
 /// The key and the value that the `answer` to the question of `asked` gives. For an address something
 /// shorter may stand, and the other way round.
-/// `not_among` words the error where an answer is none of the words that are taken.
-pub fn take(
-    asked: &'static str,
-    answer: &str,
-    not_among: impl Fn(&str, &[&str]) -> String,
-) -> Result<(&'static str, String), String> {
+pub fn take<'a>(asked: &'a str, answer: &'a str) -> (&'a str, &'a str) {
+    let host = answer.strip_prefix("https://").unwrap_or(answer);
+    let label = host.trim_end_matches('/').strip_suffix(".zendesk.com");
     let is_address = answer.contains("://");
-    let (key, value) = match asked {
+    match asked {
         "region" if matches!(answer, "us" | "eu") => (asked, answer),
-        "subdomain" | "region" => {
-            let host = answer.strip_prefix("https://");
-            let host = host.map(|rest| rest.trim_end_matches('/'));
-            let subdomain = host.and_then(|host| host.strip_suffix(".zendesk.com"));
-            let is_label = |c: char| c.is_ascii_alphanumeric() || c == '-';
-            match subdomain.unwrap_or(answer) {
-                text if text.chars().all(is_label) => ("subdomain", text),
-                _ if is_address => ("base_url", answer),
-                _ => return Err(NO_SUBDOMAIN.to_owned()),
-            }
-        }
+        "subdomain" | "region" if is_address && label.is_none() => ("base_url", answer),
+        "subdomain" | "region" => ("subdomain", label.unwrap_or(answer)),
         "data_center" if is_address => ("accounts_url", answer),
-        "data_center" => {
-            let centers = ZOHO_DATA_CENTERS.map(|(center, ..)| center);
-            let center = centers.iter().find(|it| it.eq_ignore_ascii_case(answer));
-            (asked, *center.ok_or_else(|| not_among(answer, &centers))?)
-        }
         key => (key, answer),
-    };
-    Ok((key, value.to_owned()))
+    }
+}
+
+/// Why the account `name` cannot have the line `more` after its `lines`, in a configuration in `folder`. That it
+/// still lacks keys is no reason: they are asked for next.
+pub fn judge(
+    name: &str,
+    lines: &[(String, String)],
+    more: &str,
+    folder: &Path,
+) -> Result<(), String> {
+    let lines = lines.iter().map(|(line, _)| line.as_str());
+    let text: Vec<&str> = lines.chain([more]).collect();
+    let text = text.join("\n");
+    let table = DeTable::parse(&text).map_err(|error| error.message().to_owned())?;
+    match check_account(name, &DeValue::Table(table.into_inner()), folder) {
+        Err(mistake) if !mistake.is_lack => Err(mistake.to_string()),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// A TOML string.
@@ -58,21 +60,27 @@ pub fn quoted(text: &str) -> String {
 }
 
 /// The table of account `name` at a provider of `kind`, from lines with what is said of them.
-pub fn account_table(kind: &str, name: &str, mut lines: Vec<(String, &str)>) -> String {
+pub fn account_table(kind: ProviderKind, name: &str, mut lines: Vec<(String, String)>) -> String {
     let table = match name {
         name if name.contains('.') => quoted(name),
         name => name.to_owned(),
     };
-    for (line, comment) in texts(&format!("{kind} file")) {
+    let end = match kind {
+        ProviderKind::Own(_) => "own file".to_owned(),
+        kind => format!("{kind} file"),
+    };
+    let action = kind.actions().first().map_or("", |action| action.name());
+    for (line, comment) in texts(&end) {
         if line.starts_with("# [") {
-            lines.push((String::new(), ""));
+            lines.push(Default::default());
         }
-        lines.push((line.replace("NAME", &table), comment));
+        let line = line.replace("NAME", &table).replace("ACTION", action);
+        lines.push((line, comment.to_owned()));
     }
     let mut text = format!("\n[accounts.{table}]\n");
     for (line, comment) in lines {
         // Writing to a string cannot fail.
-        let _ = match comment {
+        let _ = match &*comment {
             "" => writeln!(text, "{line}"),
             comment => writeln!(text, "{line:<44} # {comment}"),
         };

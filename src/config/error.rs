@@ -87,6 +87,8 @@ pub(super) struct Mistake {
     /// The dotted key in the account's table; `None`: the table as a whole.
     pub(super) key: Option<String>,
     why: String,
+    /// Whether a key is missing, and all that are there may be right.
+    pub(super) is_lack: bool,
     /// What the system says.
     #[source]
     source: Option<io::Error>,
@@ -94,8 +96,12 @@ pub(super) struct Mistake {
 
 impl From<String> for Mistake {
     fn from(why: String) -> Self {
-        let (key, source) = (None, None);
-        Self { key, why, source }
+        Self {
+            key: None,
+            why,
+            is_lack: false,
+            source: None,
+        }
     }
 }
 

@@ -64,19 +64,19 @@ pub fn load_outline(file: Option<&Path>, lookup: Lookup<'_>) -> Result<Outline, 
 }
 
 impl Outline {
-    /// The accounts that are `used`, their secrets read. Those of others are not: no command of
-    /// theirs runs.
+    /// The accounts that are `used`, their secrets read, or why one could not be. Those of others are not: no
+    /// command of theirs runs.
     /// A file with commands that others may write is refused.
     pub fn read(
         &self,
         used: impl Fn(&AccountName) -> bool,
         lookup: Lookup<'_>,
-    ) -> Result<Vec<AccountSettings>, ConfigError> {
+    ) -> Result<Vec<Result<AccountSettings, ConfigError>>, ConfigError> {
         let used = self.accounts.iter().filter(|account| used(&account.name));
         let Some(document) = &self.document else {
             // Now their credentials must be there.
             let read = used.map(|account| environment::account(account.kind(), lookup));
-            return read.collect();
+            return Ok(read.collect());
         };
         let root = document.root();
         let all = root.get(ACCOUNTS).and_then(|all| all.get_ref().as_table());
@@ -92,13 +92,13 @@ impl Outline {
         let sources = sources.filter_map(|value| SecretSource::parse(value.get_ref()).ok());
         document.check_permissions(&sources.collect::<Vec<_>>())?;
         let reads = Some((lookup, document.folder()));
-        used.map(|account| {
+        let read = |account: &AccountSettings| {
             let (table, file) = (table(account), account.provider.file().cloned());
             let table = KeyTable::new(table, None, reads);
             let read = AccountSettings::check(account.name.clone(), account.kind(), file, table);
             read.map_err(|mistake| document.mistake(account.name.as_str(), mistake))
-        })
-        .collect()
+        };
+        Ok(used.map(read).collect())
     }
 }
 
@@ -271,7 +271,7 @@ impl Document {
 }
 
 /// The account called `name`, whose table is `value`. A provider's file is looked for from `folder`.
-fn check_account(
+pub(super) fn check_account(
     name: &str,
     value: &DeValue<'_>,
     folder: &Path,

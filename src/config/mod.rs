@@ -30,3 +30,4 @@ pub use error::{ConfigError, MarkedLine};
 pub use limits::CONCURRENCY_MAX;
 pub use load::{Outline, load_outline, own_provider};
 pub use locate::{FILE_NAME, locate};
+pub use secret::secret_path;

@@ -33,7 +33,7 @@ pub(super) enum SecretSource {
     Given(SecretString),
     /// The value of an environment variable.
     Env(String),
-    /// The content of a file; a relative path counts from the configuration's folder.
+    /// The content of a file, see [`secret_path`].
     File(PathBuf),
     /// What a program prints, started without a shell. Never empty.
     Command(Vec<String>),
@@ -110,7 +110,7 @@ impl SecretSource {
                 return check(&value.ok_or_else(why)?, &from);
             }
             Self::File(path) => {
-                let path = folder.join(path);
+                let path = secret_path(path, folder, lookup);
                 let (bytes, metadata) = read_file(&path, SECRET_BYTES_MAX).map_err(|source| {
                     let file = describe_file(&path);
                     let why = "cannot be read; check that it exists and that this user may read it";
@@ -139,6 +139,14 @@ impl SecretSource {
             Self::File(path) => describe_file(path),
             Self::Command(words) => format!("the output of {}", describe_program(words)),
         }
+    }
+}
+
+/// Where the file `path` of a secret is: `~` is the home folder, and what is relative counts from `folder`.
+pub fn secret_path(path: &Path, folder: &Path, lookup: Lookup<'_>) -> PathBuf {
+    match (path.strip_prefix("~"), lookup("HOME")) {
+        (Ok(below), Some(home)) => Path::new(&home).join(below),
+        _ => folder.join(path),
     }
 }
 

@@ -57,7 +57,9 @@ impl<'a> KeyTable<'a> {
 
     /// The table lacks `wanted`.
     pub(super) fn lacks(wanted: &str) -> Mistake {
-        Mistake::from(format!("it lacks {wanted}"))
+        let mut lack = Mistake::from(format!("it lacks {wanted}"));
+        lack.is_lack = true;
+        lack
     }
 
     /// How `key` is written, between backticks.

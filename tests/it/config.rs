@@ -32,7 +32,8 @@ fn full_lookup(name: &str) -> Option<String> {
 
 /// Every account with its secrets.
 fn load(file: Option<&Path>, lookup: Lookup<'_>) -> Result<Vec<AccountSettings>, ConfigError> {
-    load_outline(file, lookup)?.read(|_| true, lookup)
+    let read = load_outline(file, lookup)?.read(|_| true, lookup)?;
+    read.into_iter().collect()
 }
 
 fn account<'a>(settings: &'a [AccountSettings], name: &str) -> &'a AccountSettings {

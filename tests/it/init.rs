@@ -128,7 +128,7 @@ fn a_file_that_is_there_is_replaced_only_after_yes_and_an_answer_that_fails_chan
     let world = World::new();
     let before = world.read("userpurge.toml");
     world
-        .call_with(&["init"], b"\n")
+        .call_with(&["init"], b"leave\n")
         .code(2)
         .says("`userpurge.toml` was left as it is");
     world
@@ -137,7 +137,7 @@ fn a_file_that_is_there_is_replaced_only_after_yes_and_an_answer_that_fails_chan
         .says("nothing was written");
     // The last question has no answer.
     let short = answers(&[
-        "yes",
+        "replace",
         "zendesk",
         "acme",
         "client",
@@ -151,7 +151,7 @@ fn a_file_that_is_there_is_replaced_only_after_yes_and_an_answer_that_fails_chan
         .says("nothing was written");
     assert_eq!(world.read("userpurge.toml"), before);
     let all = answers(&[
-        "yes",
+        "replace",
         "zendesk",
         "acme",
         "client",
@@ -201,6 +201,204 @@ fn an_answer_that_is_none_of_the_choices_is_told_the_nearest_and_asked_again() {
         file.contains("Zendesk ends API tokens on 2027-04-30"),
         "{file}"
     );
+}
+
+#[test]
+fn an_answer_is_judged_when_it_is_typed_and_those_before_are_kept() {
+    let world = world();
+    let done = world.call_with(
+        &["init"],
+        &answers(&[
+            "zendesk",
+            "acme corp",
+            "http://acme.example",
+            "acme.zendesk.com",
+            "api-token",
+            "ops",
+            "ops@acme.example/token",
+            "ops@acme.example",
+            "zoho",
+            "a b",
+            "support",
+            "env",
+            "1 TOKEN",
+            "SUPPORT_TOKEN",
+            "yes",
+            "sunco",
+            "app/1",
+            "app1",
+            "eu",
+            "app_1",
+            "SUPPORT",
+            "chat",
+            "command",
+            "false",
+            "yes",
+            "zoho",
+            "mars",
+            "eu",
+            "1000.A",
+            "",
+            "file",
+            "~/zoho.txt",
+            "file",
+            "refresh.txt",
+        ]),
+    );
+    let done = done.code(0);
+    for told in [
+        "it is no subdomain; of `https://acme.zendesk.com` write only `acme`",
+        "it is no e-mail address; write it alone, without `/token` behind it",
+        "rows that say `zoho` would be deleted at Zendesk Support; name this account otherwise",
+        "letters, digits and underscores; the name, not the secret",
+        "an app's id is letters and digits only",
+        "there is an account `SUPPORT` already",
+        "`mars` is not one of `us`, `eu`",
+    ] {
+        assert!(done.err.contains(told), "{told}: {}", done.err);
+    }
+    assert!(!done.err.contains("line "), "{}", done.err);
+    let file = world.read("userpurge.toml");
+    let keys = file
+        .lines()
+        .filter(|it| !it.is_empty() && !it.starts_with('#'));
+    let keys: Vec<_> = keys
+        .map(|it| it.split("  #").next().unwrap().trim_end())
+        .collect();
+    insta::assert_snapshot!(keys.join("\n"), @r#"
+    [accounts.support]
+    provider = "zendesk"
+    subdomain = "acme"
+    email = "ops@acme.example"
+    api_token = { env = "SUPPORT_TOKEN" }
+    [accounts.chat]
+    provider = "sunco"
+    app_id = "app1"
+    region = "eu"
+    key_id = "app_1"
+    key_secret = { command = ["false"] }
+    [accounts.zoho]
+    provider = "zoho"
+    data_center = "eu"
+    client_id = "1000.A"
+    client_secret = { file = "~/zoho.txt" }
+    refresh_token = { file = "refresh.txt" }
+    "#);
+    done.says("Next: set `SUPPORT_TOKEN`, put the secret into `/")
+        .says("/zoho.txt`, put the secret into `refresh.txt`, then try");
+}
+
+#[test]
+fn accounts_at_shipped_and_own_provider_files_are_asked_for_their_keys_and_added_to_what_is_there()
+{
+    let world = World::new();
+    let before = world.read("userpurge.toml");
+    let own = world.call(&["providers", "intercom"]).code(0).out;
+    world.write("ours.toml", &own.replace("\"intercom\"", "\"ours\""));
+    let done = world.call_with(
+        &["init"],
+        &answers(&[
+            "add",
+            "hubspott",
+            "hubspot",
+            "",
+            "env",
+            "",
+            "yes",
+            "auth0",
+            "acme/evil",
+            "acme.eu.auth0.com",
+            "acme",
+            "logins",
+            "env",
+            "ID",
+            "env",
+            "SECRET",
+            "yes",
+            "./none.toml",
+            "./ours.toml",
+            "",
+            "env",
+            "OURS",
+        ]),
+    );
+    let done = done.code(0);
+    for told in [
+        "there is no `hubspott`; did you mean `hubspot`?",
+        "the provider file `./none.toml` cannot be read",
+        "it is a part of `https://{domain}`: letters, digits, hyphens and dots",
+        "there is an account `acme` already",
+    ] {
+        assert_eq!(done.err.matches(told).count(), 1, "{told}: {}", done.err);
+    }
+    done.says("set `HUBSPOT_TOKEN`, set `ID`, set `SECRET`, set `OURS`, then");
+    let file = world.read("userpurge.toml");
+    let added = file.strip_prefix(&before).unwrap();
+    insta::assert_snapshot!(added, @r#"
+    [accounts.hubspot]
+    provider = "hubspot"
+    token = { env = "HUBSPOT_TOKEN" }            # the `token` of HubSpot
+    # action = "gdpr-delete"                     # for rows that name none; without it they are not sent
+
+    [accounts.logins]
+    provider = "auth0"
+    domain = "acme.eu.auth0.com"
+    client_id = { env = "ID" }                   # the `client_id` of Auth0
+    client_secret = { env = "SECRET" }           # the `client_secret` of Auth0
+    # action = "delete"                          # for rows that name none; without it they are not sent
+
+    [accounts.ours]
+    provider = "./ours.toml"
+    token = { env = "OURS" }                     # the `token` of Intercom
+    # action = "delete"                          # for rows that name none; without it they are not sent
+    "#);
+    // What was there is tried, and what is missing is named.
+    let done = world.call(&["check"]).code(2);
+    done.says("acme: Zendesk Support at")
+        .says("`OURS`")
+        .says("`HUBSPOT_TOKEN`");
+}
+
+#[test]
+fn menus_are_folded_between_words() {
+    let world = world();
+    let terminal = world.terminal(60);
+    terminal.types("userpurge init");
+    terminal.until("the choice of a provider", |screen| {
+        screen.contains("Number or word [zendesk]")
+    });
+    terminal.types("");
+    terminal.until("the address", |screen| screen.contains("the acme of"));
+    terminal.types("acme");
+    let screen = terminal.until("the ways", |screen| {
+        screen.contains("Number or word [client]")
+    });
+    insta::assert_snapshot!(screen, @r#"
+    $ userpurge init
+    Where are the users to be deleted (or ./FILE, a provider
+      file of your own):
+      1  zendesk   Zendesk Support
+      2  sunco     Sunshine Conversations
+      3  zoho      Zoho CRM
+      4  intercom  Intercom
+      5  freshdesk Freshdesk
+      6  gorgias   Gorgias
+      7  jira      Jira Cloud
+      8  helpscout Help Scout
+      9  okta      Okta
+      10 auth0     Auth0
+      11 hubspot   HubSpot
+    Number or word [zendesk]:
+    Subdomain, the acme of https://acme.zendesk.com, or the
+      whole address: acme
+    How does the program sign in:
+      1  client    an OAuth client (Admin Center > Apps and
+         integrations > APIs > OAuth clients)
+      2  token     a ready OAuth access token
+      3  api-token an API token you have: unused for 30 days it
+         is off, and all end on 2027-04-30
+    Number or word [client]:
+    "#);
 }
 
 #[test]

@@ -13,14 +13,16 @@ use crate::cli::error::describe;
 use crate::cli::setup::Setup;
 use crate::cli::terminal::{put, put_page};
 use crate::cli::{CliError, ExitCode};
+use crate::config::{AccountSettings, process_variable};
 use crate::domain::{RunOptions, UserId};
 use crate::lane::RequestError;
 use crate::provider::{Identity, RateHint, RateHints, key_owner, rights, token_warning};
 use crate::report::mend;
 use crate::run::StopSignals;
 
-/// What an account said of itself; and what to say where it does not tell whom nobody should delete.
-type Told = Result<(Identity, RateHints, Option<&'static str>), RequestError>;
+/// What an account said of itself; and what to say where it does not tell whom nobody should delete. Or why it
+/// could not be asked, and a hint.
+type Told = Result<(Identity, RateHints, Option<&'static str>), (String, Option<&'static str>)>;
 
 /// Tries the credentials of every account.
 pub(in crate::cli) async fn execute(args: &CheckArgs) -> Result<ExitCode, CliError> {
@@ -28,13 +30,20 @@ pub(in crate::cli) async fn execute(args: &CheckArgs) -> Result<ExitCode, CliErr
     let Setup { outline, options } = &setup;
     let before = Before::default();
     let recorder = (&Arc::default(), &StopSignals::default());
-    let lines = open_connections(outline, options, |_| true, before, recorder)?;
-    let mut exit = ExitCode::Success;
-    let mut text = String::new();
-    let mut accounts = serde_json::Map::new();
+    let (mut accounts, mut failures) = (Vec::new(), Vec::new());
+    for read in outline.read(|_| true, &process_variable)? {
+        failures.push(read.map(|account| accounts.push(account)).err());
+    }
+    let lines = open_connections(outline, options, accounts, before, recorder)?;
     // All at once: none waits for another that is out of reach.
-    let told = join_all(lines.iter().map(ask)).await;
-    for (line, told) in lines.iter().zip(told) {
+    let mut asked = join_all(lines.iter().map(ask)).await.into_iter();
+    let mut exit = ExitCode::Success;
+    let (mut text, mut json) = (String::new(), serde_json::Map::new());
+    for (account, failure) in outline.accounts.iter().zip(failures) {
+        let unread = failure.map(|error| Err((describe(&error), None)));
+        let Some(told) = unread.or_else(|| asked.next()) else {
+            break;
+        };
         match &told {
             Ok((identity, ..)) if !identity.lacks.is_empty() && exit == ExitCode::Success => {
                 exit = ExitCode::SomeRowsBad;
@@ -42,20 +51,17 @@ pub(in crate::cli) async fn execute(args: &CheckArgs) -> Result<ExitCode, CliErr
             Ok(_) => {}
             Err(_) => exit = ExitCode::Refused,
         }
-        let settings = outline.accounts.iter().find(|it| it.name == line.name);
-        let settings = settings.map(|account| &account.provider);
         let untold = told.as_ref().ok().and_then(|(.., untold)| *untold);
-        let token = settings.and_then(token_warning);
+        let token = token_warning(&account.provider);
         let warnings: Vec<String> = token.into_iter().chain(untold.map(str::to_owned)).collect();
-        let key = settings.and_then(key_owner);
-        accounts.insert(line.name.to_string(), as_json(line, key, &told, &warnings));
-        say(&mut text, line, key, &told);
+        json.insert(account.name.to_string(), as_json(account, &told, &warnings));
+        say(&mut text, account, &told);
         for warning in warnings.iter().filter(|_| told.is_ok()) {
             let _ = writeln!(text, "  warning: {warning}");
         }
     }
     if args.json {
-        put(&json!({"ok": exit == ExitCode::Success, "accounts": accounts}).to_string())?;
+        put(&json!({"ok": exit == ExitCode::Success, "accounts": json}).to_string())?;
     } else {
         put_page(&text)?;
     }
@@ -63,13 +69,20 @@ pub(in crate::cli) async fn execute(args: &CheckArgs) -> Result<ExitCode, CliErr
 }
 
 async fn ask(line: &Connection) -> Told {
-    let (identity, seen) = line.answers(line.client.identify()).await?;
-    let untold = line.answers(line.client.acquaint(&[])).await?;
-    Ok((identity, seen, untold))
+    let asked = async {
+        let (identity, seen) = line.answers(line.client.identify()).await?;
+        let untold = line.answers(line.client.acquaint(&[])).await?;
+        Ok((identity, seen, untold))
+    };
+    asked.await.map_err(|error| match error {
+        RequestError::Account { reason, .. } => (describe(&error), Some(mend(reason))),
+        _ => (describe(&error), None),
+    })
 }
 
-fn say(text: &mut String, line: &Connection, key: Option<&str>, told: &Told) {
-    let _ = write!(text, "{}: {}", line.name, line.kind.title());
+fn say(text: &mut String, account: &AccountSettings, told: &Told) {
+    let (kind, key) = (account.kind(), key_owner(&account.provider));
+    let _ = write!(text, "{}: {}", account.name, kind.title());
     match told {
         Ok((identity, seen, _)) => {
             let said = [
@@ -81,16 +94,16 @@ fn say(text: &mut String, line: &Connection, key: Option<&str>, told: &Told) {
             for (what, value) in said {
                 let _ = value.map(|value| write!(text, "{what}{value}"));
             }
-            let _ = writeln!(text, "\n  rights: {}", rights(line.kind, identity));
+            let _ = writeln!(text, "\n  rights: {}", rights(kind, identity));
             for lack in &identity.lacks {
                 let _ = writeln!(text, "  missing: {lack}");
             }
             let _ = writeln!(text, "  limits: {}", limits_told(seen));
         }
-        Err(error) => {
-            let _ = writeln!(text, "\n  refused: {}", describe(error));
-            if let RequestError::Account { reason, .. } = error {
-                let _ = writeln!(text, "  hint: {}", mend(*reason));
+        Err((error, hint)) => {
+            let _ = writeln!(text, "\n  refused: {error}");
+            if let Some(hint) = hint {
+                let _ = writeln!(text, "  hint: {hint}");
             }
         }
     }
@@ -116,7 +129,8 @@ fn limits_told(seen: &RateHints) -> String {
     told.join("; ")
 }
 
-fn as_json(line: &Connection, key: Option<&str>, told: &Told, warnings: &[String]) -> Value {
+fn as_json(account: &AccountSettings, told: &Told, warnings: &[String]) -> Value {
+    let (kind, key) = (account.kind(), key_owner(&account.provider));
     let limit = |hint: RateHint| {
         json!({
             "limit": hint.limit.map(|limit| limit.to_string()),
@@ -126,21 +140,21 @@ fn as_json(line: &Connection, key: Option<&str>, told: &Told, warnings: &[String
     };
     match told {
         Ok((identity, seen, _)) => json!({
-            "provider": line.kind,
+            "provider": kind,
             "ok": identity.lacks.is_empty(),
             "tenant": identity.tenant,
             "caller": identity.caller,
             "name": identity.name,
             "role": identity.role.as_deref().or(key),
-            "rights": rights(line.kind, identity),
+            "rights": rights(kind, identity),
             "lacks": identity.lacks,
             "limits": {"account": seen.account.map(limit), "endpoint": seen.endpoint.map(limit)},
             "warnings": warnings,
         }),
-        Err(error) => json!({
-            "provider": line.kind,
+        Err((error, _)) => json!({
+            "provider": kind,
             "ok": false,
-            "error": describe(error),
+            "error": error,
             "warnings": warnings,
         }),
     }

@@ -2,19 +2,23 @@
 //! file says where each is kept.
 
 use std::collections::VecDeque;
+use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::check;
 use crate::cli::args::CheckArgs;
 use crate::cli::files::write_whole;
 use crate::cli::question::answer;
-use crate::cli::terminal::{shown, tell};
+use crate::cli::terminal::{shown, tell, wrapped};
 use crate::cli::{CliError, ExitCode};
-use crate::config::draft::{HEAD, account_table, quoted, take, texts};
-use crate::config::{self, FILE_NAME, SECRET_KEYS, process_variable};
+use crate::config::draft::{HEAD, account_table, judge, quoted, take, texts};
+use crate::config::{self, FILE_NAME, SECRET_KEYS, own_provider, process_variable, secret_path};
 use crate::domain::ProviderKind;
 use crate::input::{closest, did_you_mean};
+use crate::provider::ProviderFile;
+use crate::words::shell_path;
 
 /// So many accounts one sitting makes.
 const ACCOUNTS_MAX: usize = 20;
@@ -25,20 +29,18 @@ const TRIES_MAX: usize = 5;
 /// Asks, writes, checks.
 pub(in crate::cli) async fn execute(named: Option<PathBuf>) -> Result<ExitCode, CliError> {
     let path = named.clone().unwrap_or_else(|| PathBuf::from(FILE_NAME));
-    let (text, variables) = interview(&path)?;
-    write(&path, &text)?;
+    let interview = interview(&path)?;
+    write(&path, &interview.text)?;
     tell(&format!(
-        "\nwrote `{}`, for your eyes only. It holds no secret.",
+        "\nwrote `{}`, for your eyes only. No secret was asked for.",
         path.display()
     ));
-    let unset = variables.iter();
-    let unset = unset.filter(|name| std::env::var_os(name).is_none());
-    let unset: Vec<_> = unset.map(|name| format!("`{name}`")).collect();
-    if !unset.is_empty() {
-        let named = named.map_or_else(String::new, |it| format!(" --config {}", it.display()));
+    let missing = interview.missing();
+    if !missing.is_empty() {
+        let named = named.map_or_else(String::new, |it| format!(" --config {}", shell_path(it)));
         tell(&format!(
-            "Next: set {}, then try the credentials with `userpurge check{named}`",
-            unset.join(" and ")
+            "Next: {}, then try the credentials with `userpurge check{named}`",
+            missing.join(", ")
         ));
         return Ok(ExitCode::Success);
     }
@@ -47,31 +49,48 @@ pub(in crate::cli) async fn execute(named: Option<PathBuf>) -> Result<ExitCode, 
     check::execute(&CheckArgs { json, config }).await
 }
 
-/// Returns the configuration, and the variables that have to be set.
-fn interview(path: &Path) -> Result<(String, Vec<String>), CliError> {
-    let mut interview = Interview::default();
-    interview.text.push_str(HEAD);
+/// Asks about one account after the other, for the configuration at `path`.
+fn interview(path: &Path) -> Result<Interview, CliError> {
+    let mut interview = Interview {
+        folder: path.parent().unwrap_or(Path::new("")).to_owned(),
+        text: HEAD.to_owned(),
+        ..Interview::default()
+    };
     if path.exists() {
-        let question = format!("`{}` is there already. Replace it", path.display());
-        if !confirm(&question)? {
-            let text = format!("`{}` was left as it is", path.display());
-            return Err(CliError::refuse(
-                text,
-                "name another file with `--config PATH`",
-            ));
+        let shown = path.display();
+        match choose_of("there", &format!("`{shown}` is there already"))? {
+            "add" => {
+                let there = config::load_outline(Some(path), &process_variable)?.accounts;
+                interview.names = there.iter().map(|it| it.name.to_string()).collect();
+                interview.text = fs::read_to_string(path)?;
+            }
+            "replace" => {}
+            _ => {
+                let text = format!("`{shown}` was left as it is");
+                let help = "name another file with `--config PATH`";
+                return Err(CliError::refuse(text, help));
+            }
         }
     }
-    while interview.names.len() < ACCOUNTS_MAX {
+    for _ in 0..ACCOUNTS_MAX {
         interview.ask_account()?;
         // Piped answers may end here: all was said.
-        match confirm("Another account") {
+        let asks = "Another account (yes or no)";
+        let more = ask(asks, Some("no"), |answer| {
+            match answer.to_ascii_lowercase().as_str() {
+                "y" | "yes" => Ok(true),
+                "n" | "no" => Ok(false),
+                _ => Err("answer yes or no".to_owned()),
+            }
+        });
+        match more {
             Ok(true) => {}
             Ok(false) => break,
             Err(_) if !io::stdin().is_terminal() => break,
             Err(failure) => return Err(failure),
         }
     }
-    Ok((interview.text, interview.variables))
+    Ok(interview)
 }
 
 /// Writes the file beside its place, reads it as any configuration is read, and only then puts it
@@ -94,96 +113,134 @@ fn write(path: &Path, text: &str) -> Result<(), CliError> {
 /// Puts questions out, takes answers in, and keeps what comes of them.
 #[derive(Default)]
 struct Interview {
+    /// The configuration's.
+    folder: PathBuf,
     /// The names of the accounts so far.
     names: Vec<String>,
     /// The configuration.
     text: String,
-    /// The variables that have to be set.
-    variables: Vec<String>,
+    /// Where secrets are kept: the word for it, and what was answered.
+    places: Vec<(&'static str, String)>,
 }
 
 impl Interview {
     /// Asks about one account, and adds its table.
     fn ask_account(&mut self) -> Result<(), CliError> {
-        let kinds = ProviderKind::ALL.map(|kind| (kind.name(), kind.title()));
-        let kind = kinds[choose("Where are the users to be deleted", &kinds)?].0;
-        let mut questions = VecDeque::from(texts(kind));
-        let (mut lines, mut secrets) = (
-            vec![(format!("provider = {}", quoted(kind)), "")],
-            Vec::new(),
-        );
-        let mut name = kind.to_owned();
+        let (provider, kind, file) = self.ask_provider()?;
+        let mut lines = vec![(format!("provider = {}", quoted(&provider)), String::new())];
+        let (mut questions, mut secrets) = (owned(&provider), Vec::new());
+        if let Some(file) = &file {
+            let (plain, secret) = file.keys();
+            let asks = |key: &str| (key.to_owned(), format!("`{key}` in {}", file.base_url));
+            questions.extend(plain.into_iter().map(asks));
+            let what = |key: &str| (key.to_owned(), format!("the `{key}` of {}", file.title));
+            secrets.extend(secret.into_iter().map(what));
+        }
+        let mut name = kind.name().to_owned();
         while let Some((key, asks)) = questions.pop_front() {
-            if SECRET_KEYS.contains(&key) {
+            if SECRET_KEYS.contains(&&*key) {
                 secrets.push((key, asks));
                 continue;
             }
-            let (given, value) = ask(asks, None, |answer| take(key, answer, not_among))?;
-            lines.push((format!("{given} = {}", quoted(&value)), ""));
-            if given == "subdomain" {
+            let (is_subdomain, value, line) = ask(&asks, None, |answer| {
+                let (given, value) = take(&key, answer);
+                let line = format!("{given} = {}", quoted(value));
+                judge(kind.name(), &lines, &line, &self.folder)?;
+                Ok((given == "subdomain", value.to_owned(), line))
+            })?;
+            lines.push((line, String::new()));
+            if is_subdomain {
                 name = value;
             }
-            if key == "subdomain" {
-                let ways = texts("ways");
-                let way = ways[choose("How does the program sign in", &ways)?].0;
-                questions.extend(texts(way));
+            if kind == ProviderKind::Zendesk && key == "subdomain" {
+                questions.extend(owned(choose_of("ways", "How does the program sign in")?));
             }
         }
-        let name = self.ask_name(&name)?;
+        let name = self.ask_name(&name, &lines)?;
         for (key, what) in secrets {
-            let place = self.ask_secret(&name, key, what)?;
+            let line = self.ask_secret(&name, (&key, &what), &lines)?;
             let comments = texts("comment");
             let comment = comments.iter().find(|(of, _)| *of == key);
-            lines.push((format!("{key} = {place}"), comment.map_or(what, |it| it.1)));
+            lines.push((line, comment.map_or(what, |it| it.1.to_owned())));
         }
         self.text.push_str(&account_table(kind, &name, lines));
         self.names.push(name);
         Ok(())
     }
 
-    /// Asks for an account's name. The default is free: `name`, or a number behind it.
-    fn ask_name(&self, name: &str) -> Result<String, CliError> {
-        let is_taken = |name: &str| self.names.iter().any(|other| other == name);
+    /// Asks for the provider. Returns what the configuration says of it, and its file, if it is from one.
+    fn ask_provider(&self) -> Result<(String, ProviderKind, Option<Arc<ProviderFile>>), CliError> {
+        let shipped = ProviderFile::shipped_names().filter_map(ProviderFile::shipped);
+        let shipped: Vec<_> = shipped.collect();
+        let mut kinds = Vec::from(ProviderKind::ALL.map(|kind| (kind.name(), kind.title())));
+        kinds.extend(shipped.iter().map(|file| (&*file.name, &*file.title)));
+        let question = "Where are the users to be deleted (or ./FILE, a provider file of your own)";
+        choose(question, &kinds, |word| {
+            if let Ok(kind) = word.parse::<ProviderKind>() {
+                return Ok(Some((kind.name().to_owned(), kind, None)));
+            }
+            let own = own_provider(word, &self.folder)?;
+            Ok(own.map(|(kind, file)| (word.to_owned(), kind, Some(file))))
+        })
+    }
+
+    /// Asks for the name of the account with these `lines`. The default is free: `name`, or a number behind it.
+    fn ask_name(&self, name: &str, lines: &[(String, String)]) -> Result<String, CliError> {
+        let is_same = |other: &String, name: &str| other.eq_ignore_ascii_case(name);
+        let is_taken = |name: &str| self.names.iter().any(|other| is_same(other, name));
         let mut names = std::iter::once(name.to_owned()).chain((2..).map(|n| format!("{name}{n}")));
         let free = names.find(|name| !is_taken(name));
         let asks = "Name of this account, as rows will say it";
         ask(asks, free.as_deref(), |name| {
-            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-            if !name.chars().all(plain) {
-                Err("letters, digits, hyphens, underscores and dots".to_owned())
-            } else if is_taken(name) {
-                Err(format!("there is an account `{name}` already"))
-            } else {
-                Ok(name.to_owned())
+            if is_taken(name) {
+                return Err(format!("there is an account `{name}` already"));
             }
+            judge(name, lines, "", &self.folder)?;
+            Ok(name.to_owned())
         })
     }
 
-    /// Asks where the secret of `key` is kept. Returns the value of that key.
-    fn ask_secret(&mut self, account: &str, key: &str, what: &str) -> Result<String, CliError> {
-        let places = texts("kept");
-        let kept = places[choose(&format!("Where is {what} kept"), &places)?].0;
+    /// Asks where the secret of a key is kept. Returns the line of that key.
+    fn ask_secret(
+        &mut self,
+        account: &str,
+        (key, what): (&str, &str),
+        lines: &[(String, String)],
+    ) -> Result<String, CliError> {
+        let kept = choose_of("kept", &format!("Where is {what} kept"))?;
         let question = texts(kept).first().map_or(kept, |it| it.1);
         let variable = format!("{account}_{key}").to_ascii_uppercase();
         let variable = variable.replace(['-', '.'], "_");
         let default = (kept == "env").then_some(variable.as_str());
-        let place = ask(question, default, |answer| {
-            let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-            if kept == "env" && !answer.chars().all(plain) {
-                return Err("letters, digits and underscores; the name, not the secret".to_owned());
-            }
-            Ok(answer.to_owned())
+        let (place, line) = ask(question, default, |answer| {
+            let value = if kept == "command" {
+                let words: Vec<_> = answer.split_whitespace().map(quoted).collect();
+                format!("[{}]", words.join(", "))
+            } else {
+                quoted(answer)
+            };
+            let line = format!("{key} = {{ {kept} = {value} }}");
+            judge(account, lines, &line, &self.folder).map_err(|why| match kept {
+                "env" => "letters, digits and underscores; the name, not the secret".to_owned(),
+                _ => why,
+            })?;
+            Ok((answer.to_owned(), line))
         })?;
-        let value = if kept == "command" {
-            let words: Vec<_> = place.split_whitespace().map(quoted).collect();
-            format!("[{}]", words.join(", "))
-        } else {
-            quoted(&place)
+        self.places.push((kept, place));
+        Ok(line)
+    }
+
+    /// What is still to be done for the secrets that are not there yet.
+    fn missing(&self) -> Vec<String> {
+        let missing = |(kept, place): &(&str, String)| match *kept {
+            "env" => (std::env::var_os(place).is_none()).then(|| format!("set `{place}`")),
+            "file" => {
+                let path = secret_path(Path::new(place), &self.folder, &process_variable);
+                (!path.exists()).then(|| format!("put the secret into `{}`", path.display()))
+            }
+            _ => None,
         };
-        if kept == "env" {
-            self.variables.push(place);
-        }
-        Ok(format!("{{ {kept} = {value} }}"))
+        self.places.iter().filter_map(missing).collect()
     }
 }
 
@@ -195,8 +252,8 @@ fn ask<T>(
 ) -> Result<T, CliError> {
     let shown_default = default.map_or_else(String::new, |default| format!(" [{default}]"));
     for _ in 0..TRIES_MAX {
-        let asks = format!("{question}{shown_default}: ");
-        let Some(typed) = answer(&asks, &mut io::stdin().lock(), &mut io::stderr())? else {
+        let asks = wrapped(&format!("{question}{shown_default}:"), 2) + " ";
+        let Some(typed) = answer(&shown(&asks), &mut io::stdin().lock(), &mut io::stderr())? else {
             break;
         };
         let judged = match (&*typed, default) {
@@ -206,7 +263,7 @@ fn ask<T>(
         };
         match judged {
             Ok(value) => return Ok(value),
-            Err(why) => writeln!(io::stderr(), "  {}", shown(&why))?,
+            Err(why) => tell(&format!("  {why}")),
         }
     }
     let text = "a question was not answered; nothing was written";
@@ -214,32 +271,44 @@ fn ask<T>(
     Err(CliError::refuse(text, help))
 }
 
-/// Asks for the index of one of `choices`, by its number or its word, the first being the default.
-fn choose(question: &str, choices: &[(&str, &str)]) -> Result<usize, CliError> {
-    writeln!(io::stderr(), "{question}:")?;
+/// Asks for one of `choices`, by its number or its word, the first being the default. Returns what `take` makes
+/// of the word, or of an answer that is none of them; `None`: it is nothing.
+fn choose<T>(
+    question: &str,
+    choices: &[(&str, &str)],
+    take: impl Fn(&str) -> Result<Option<T>, String>,
+) -> Result<T, CliError> {
+    tell(&format!("{question}:"));
     for (number, (word, what)) in (1..).zip(choices) {
-        writeln!(io::stderr(), "  {number}  {word:<9} {what}")?;
+        tell(&format!("  {number:<2} {word:<9} {what}"));
     }
     let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
     ask("Number or word", words.first().copied(), |answer| {
         let number = answer.parse::<usize>().ok();
-        let by_number = number.and_then(|it| it.checked_sub(1));
-        let is_word = |word: &&str| word.eq_ignore_ascii_case(answer);
-        let chosen = by_number.filter(|index| *index < words.len());
-        let chosen = chosen.or_else(|| words.iter().position(is_word));
-        chosen.ok_or_else(|| not_among(answer, &words))
+        let by_number = number.and_then(|it| words.get(it.checked_sub(1)?));
+        let by_word = || words.iter().find(|word| word.eq_ignore_ascii_case(answer));
+        let word = by_number.or_else(by_word).copied().unwrap_or(answer);
+        take(word)?.ok_or_else(|| not_among(answer, &words))
     })
 }
 
-/// Asks for yes or no; an empty answer is no.
-fn confirm(question: &str) -> Result<bool, CliError> {
-    ask(question, Some("no"), |answer| {
-        match answer.to_ascii_lowercase().as_str() {
-            "y" | "yes" => Ok(true),
-            "n" | "no" => Ok(false),
-            _ => Err("answer yes or no".to_owned()),
-        }
-    })
+/// Asks for one of the words that belong to `part`.
+fn choose_of(part: &str, question: &str) -> Result<&'static str, CliError> {
+    let choices = texts(part);
+    let known = |answer: &str| choices.iter().find(|(word, _)| *word == answer);
+    choose(
+        question,
+        &choices,
+        |answer| Ok(known(answer).map(|it| it.0)),
+    )
+}
+
+/// The questions that belong to `part`.
+fn owned(part: &str) -> VecDeque<(String, String)> {
+    let texts = texts(part).into_iter();
+    texts
+        .map(|(key, asks)| (key.to_owned(), asks.to_owned()))
+        .collect()
 }
 
 /// What there is instead of `answer`.
