@@ -303,22 +303,15 @@ pub(super) fn limits_advice(
     accounts: &[AccountSettings],
     connections: &[Connection],
 ) -> Vec<String> {
-    let mut advice = Vec::new();
-    for Connection {
-        name, kind, client, ..
-    } in connections
-    {
-        let title = kind.title();
-        let Some(account) = accounts.iter().find(|it| it.name == *name) else {
-            continue;
-        };
+    let advice = |it: &Connection| {
+        let account = accounts.iter().find(|account| account.name == it.name)?;
         let used = account.limits.requests;
-        let stated = client.with(|lane| lane.stated_limit()).flatten();
-        if let Some(stated) = stated.filter(|stated| stated.is_above(used)) {
-            advice.push(format!(
-                "{title} states {stated} for {name}; the configuration uses {used}: requests = \"{stated}\" would use it"
-            ));
-        }
-    }
-    advice
+        let stated = it.client.with(|lane| lane.stated_limit()).flatten();
+        let stated = stated.filter(|stated| stated.is_above(used))?;
+        let (title, name) = (it.kind.title(), &it.name);
+        Some(format!(
+            "{title} states {stated} for {name}; the configuration uses {used}: requests = \"{stated}\" would use it"
+        ))
+    };
+    connections.iter().filter_map(advice).collect()
 }

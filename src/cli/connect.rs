@@ -27,8 +27,7 @@ impl OpenRun<'_> {
         let is_run = matches!(self.kind, WorkKind::Run(_));
         // Rows that were done before were so at a tenant, which is to be that of this run.
         let counts = self.state.account_counts();
-        let was_done = |it: &AccountName| counts.get(it).is_some_and(|it| it.done_before > 0);
-        let is_done = |it: &AccountName| is_run && was_done(it);
+        let is_done = |it: &_| is_run && counts.get(it).is_some_and(|it| it.done_before > 0);
         let has_rows = |it: &AccountName| names.contains(it) || is_done(it);
         let own = (!is_run).then_some(self.state.path.as_path());
         let (mut tenants, ledgers) = self.lock_tenants(has_rows, own)?;
@@ -43,8 +42,9 @@ impl OpenRun<'_> {
             return Ok(false);
         }
         let deletes = !matches!(self.kind, WorkKind::Verify);
-        let accounts = self.setup.outline.accounts.iter();
-        for account in accounts.filter(|account| deletes && to_ask(&account.name)) {
+        let (outline, options) = (&self.setup.outline, &self.setup.options);
+        let accounts = outline.accounts.iter();
+        for account in accounts.filter(|it| deletes && to_ask(&it.name)) {
             let urls = account.urls();
             let urls = urls.map(|url| format!("{}{}", url.authority(), url.path()));
             let names = std::iter::once(account.name.to_string()).chain(urls);
@@ -52,9 +52,7 @@ impl OpenRun<'_> {
                 self.refuse_denied(&account.name, &name)?;
             }
         }
-        let (outline, options) = (&self.setup.outline, &self.setup.options);
         let sinks = (&self.recorder, &self.signals);
-        // The secrets of these accounts are read now, and no others.
         let accounts = outline.read(to_ask, &process_variable)?;
         let accounts = accounts.into_iter().collect::<Result<_, _>>()?;
         self.connections = open_connections(outline, options, accounts, before, sinks)?;

@@ -9,7 +9,7 @@ use console::Term;
 use super::terminal::{self, shown, weighted_for_stderr};
 use crate::config::ConfigError;
 use crate::input::{Excerpt, InputError, ReadOptions};
-use crate::ledger::LedgerError;
+use crate::ledger::{LEDGER_SUFFIX, LedgerDamage, LedgerError};
 use crate::plan::PlanError;
 use crate::run::SinkFailed;
 use crate::words::folded;
@@ -223,6 +223,30 @@ impl From<io::Error> for CliError {
 /// A ledger that is not there is a mistake of the command line; anything else is trouble with it.
 impl From<LedgerError> for CliError {
     fn from(error: LedgerError) -> Self {
+        if let LedgerError::Damaged {
+            path,
+            reason,
+            line,
+            byte,
+        } = &error
+        {
+            let shown = path.display().to_string();
+            if let LedgerDamage::CutOff { head } = reason {
+                let what = format!(
+                    "ledger `{shown}` ends before line {line} (byte {byte}), and no line has the fingerprint {head}"
+                );
+                let help = "compare it with the one that was noted; if it is the same, lines were cut off at the end, the ledger was rewritten, or it is another one";
+                return Self::message(ExitCode::Ledger, what, Some(help));
+            }
+            if *reason == LedgerDamage::NotAHeader && !shown.ends_with(LEDGER_SUFFIX) {
+                let its = format!("{shown}{LEDGER_SUFFIX}");
+                let meant = Path::new(&its).exists();
+                let meant = meant.then(|| format!("did you mean `{its}`?"));
+                let usual = || format!("the ledger of an input is called INPUT{LEDGER_SUFFIX}");
+                let what = format!("`{shown}` is no ledger: it does not begin like one");
+                return Self::refuse(what, meant.unwrap_or_else(usual));
+            }
+        }
         let help = error.help();
         let code = match &error {
             LedgerError::NotAFile(_) => ExitCode::Refused,

@@ -43,7 +43,7 @@ pub(super) struct Planning {
     path: PathBuf,
     /// That file is a copy of standard input, or holds rows of ledgers, for as long as its plan is made.
     copy: Option<TempPath>,
-    /// What people call that copy.
+    /// What people call that copy; empty: there is none.
     called: String,
     read: ReadOptions,
     rows_max: Option<u64>,
@@ -86,7 +86,7 @@ impl Planning {
         config: Option<&Path>,
         is_run: bool,
     ) -> Result<Self, CliError> {
-        rows.roles.warn_of_unknown();
+        rows.roles.refuse_unknown()?;
         let options = rows.run_options(pace)?;
         let read = rows.read_options(&options);
         let mut setup = Setup::new(config, options, None)?;

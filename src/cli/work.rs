@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use console::Term;
 use tokio::task::JoinHandle;
 
 use super::accounts::limits_advice;
@@ -13,7 +14,7 @@ use super::earlier::way_past_stop;
 use super::feed::{Feed, QueueSources, add_queues};
 use super::recorder::{Recorder, locked};
 use super::session::OpenRun;
-use super::terminal::{keep_clear_of, put_standing, tell};
+use super::terminal::{columns, keep_clear_of, put_page, tell};
 use super::{CliError, ExitCode};
 use crate::domain::{AccountName, AccountPlan, Counted, Entry, RunEnd, RunState, WallClock};
 use crate::lane::{AccountEnd, WorkSpec};
@@ -53,7 +54,7 @@ impl OpenRun<'_> {
         for advice in limits_advice(&self.setup.outline.accounts, &self.connections) {
             tell(&advice);
         }
-        close(&ledger);
+        close(&ledger, self.args.is_demo);
         let counts = ledger.counts();
         let all_good = counts.counted(Counted::Bad) == 0 && counts.pending == 0;
         Ok(exit_code(state, all_good, self.signals.code()))
@@ -146,8 +147,8 @@ pub(super) fn exit_code(state: RunState, all_good: bool, signal: Option<u8>) -> 
 }
 
 /// The closing words: what stopped and what to do about it, then where the run stands as the ledger
-/// tells it, with its head and the next command.
-fn close(ledger: &LedgerState) {
+/// tells it, with its head and the next command, of which a demo has none: its sandbox ends.
+fn close(ledger: &LedgerState, is_demo: bool) {
     for stop in &ledger.stops {
         tell(&format!(
             "{}; {}",
@@ -158,12 +159,13 @@ fn close(ledger: &LedgerState) {
     if let Some(words) = way_past_stop(ledger) {
         tell(&words);
     }
+    let summary = report::Summary::new(ledger, false);
+    let page = report::text::render(&summary, columns(&Term::stdout()));
+    let without_next = page.rsplit_once("\nnext ").filter(|_| is_demo);
+    let page = without_next.map_or(&*page, |(page, _)| page);
     // The run is over whether or not its closing words can be put out; the code must say how.
-    if put_standing(ledger).is_err() {
-        tell(&report::text::render(
-            &report::Summary::new(ledger, false),
-            None,
-        ));
+    if put_page(page).is_err() {
+        tell(page);
     }
 }
 

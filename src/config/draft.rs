@@ -45,8 +45,7 @@ pub fn judge(
     folder: &Path,
 ) -> Result<(), String> {
     let lines = lines.iter().map(|(line, _)| line.as_str());
-    let text: Vec<&str> = lines.chain([more]).collect();
-    let text = text.join("\n");
+    let text = lines.fold(more.to_owned(), |text, line| format!("{text}\n{line}"));
     let table = DeTable::parse(&text).map_err(|error| error.message().to_owned())?;
     match check_account(name, &DeValue::Table(table.into_inner()), folder) {
         Err(mistake) if !mistake.is_lack => Err(mistake.to_string()),

@@ -52,7 +52,7 @@ impl ConfigError {
         Self {
             is_absent: true,
             ..error.with_help(format!(
-                "write a `{FILE_NAME}`, name one with `--config PATH`, or set e.g. \
+                "`userpurge init` writes a `{FILE_NAME}`; or name one with `--config PATH`, or set e.g. \
                  `ZENDESK_SUBDOMAIN`, `ZENDESK_EMAIL` and `ZENDESK_API_TOKEN`"
             ))
         }

@@ -44,8 +44,8 @@ pub enum LedgerError {
     },
     /// A line is not what was written.
     #[error(
-        "ledger `{path}` is damaged at line {line} (byte {byte}): {reason}; nothing was changed, \
-         take a copy of the file that is whole"
+        "ledger `{path}` is damaged at line {line} (byte {byte}): {reason}; the file was left as \
+         it is, go on with a copy of it that is whole"
     )]
     Damaged {
         /// The ledger.

@@ -135,7 +135,7 @@ impl Planner {
         let unread = |it: &RowProblem| match it.code {
             FILTERED => Box::new(UnsentRow::left_out("`--where` leaves the row out")),
             code => {
-                let place = read.ok().and_then(|rest| self.account_of(rest).ok());
+                let place = read.ok().and_then(|rest| self.account_of(rest, true).ok());
                 let account = place.map(|place| (place, &self.accounts[place]));
                 let action =
                     account.and_then(|(_, policy)| self.action_of(read.ok()?, policy).ok());
@@ -145,7 +145,7 @@ impl Planner {
         };
         let record = row.as_ref().map_err(unread)?;
         let place = reference.map_or(Ok(()), check_reference);
-        let place = place.and_then(|()| self.account_of(record));
+        let place = place.and_then(|()| self.account_of(record, true));
         let place = place.map_err(unsent(None, None))?;
         let policy = &self.accounts[place];
         let account = Some((place, &policy.name));
@@ -175,7 +175,7 @@ impl Planner {
     ) -> Option<Result<Record<'a>, RowProblem>> {
         let record = row.as_ref().ok()?;
         let brand = record.brand.as_deref()?;
-        let place = self.account_of(record).ok()?;
+        let place = self.account_of(record, true).ok()?;
         if !self.accounts[place].provider.takes_external_ids() || record.id.is_empty() {
             return None;
         }
@@ -220,7 +220,8 @@ impl Planner {
             PlanError::Account(format!("line {line}: {why}; nobody was asked for"))
         };
         let row = table.content().map_err(|problem| refuse(&problem.reason))?;
-        let place = self.account_of(&row).map_err(|why| refuse(&why.reason))?;
+        let place = self.account_of(&row, false);
+        let place = place.map_err(|why| refuse(&why.reason))?;
         let AccountPolicy { name, provider, .. } = &self.accounts[place];
         if !provider.finds(by) {
             let title = provider.title();
@@ -236,13 +237,13 @@ impl Planner {
         Ok(Some((name.clone(), row.id.into_owned(), table.cells())))
     }
 
-    /// The place of the account that the row names, or else of `--account`.
-    fn account_of(&self, record: &Record<'_>) -> Result<usize, Why> {
+    /// The place of the account that the row names, or else of `--account`. All that is missing is told at once,
+    /// an action too if it is `needed`.
+    fn account_of(&self, record: &Record<'_>, needed: bool) -> Result<usize, Why> {
         let Some(text) = &record.account else {
             return self.account.ok_or_else(|| {
                 let names = self.all_names();
-                // All that is missing is told at once.
-                let lacks_action = record.action.is_none() && self.action.is_none();
+                let lacks_action = needed && record.action.is_none() && self.action.is_none();
                 let reason = if lacks_action && self.accounts.iter().all(|it| it.action.is_none()) {
                     format!(
                         "the row names no account and no action; give them with `--account` ({names}) and \

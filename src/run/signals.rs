@@ -29,12 +29,10 @@ impl StopSignals {
         self.first.get().copied().map(code)
     }
 
-    /// Takes note of `signal`.
-    fn note(&self, signal: SignalKind) {
+    /// Takes note of `signal`. What the first one means is `told`.
+    fn note(&self, signal: SignalKind, told: &str) {
         if self.first.set(signal).is_ok() {
-            tracing::warn!(
-                "stopping: requests under way are being finished and recorded; once more stops now"
-            );
+            tracing::warn!("{told}");
             self.admitting.cancel();
         } else if signal != SignalKind::hangup() {
             tracing::warn!(
@@ -45,14 +43,15 @@ impl StopSignals {
     }
 
     /// Listens for signals from here on, on a task of the current runtime. Before, a signal ends the process.
-    pub fn listen(&self) -> io::Result<()> {
+    /// What the first one means is `told`.
+    pub fn listen(&self, told: &'static str) -> io::Result<()> {
         let mut signals = signals()?;
         let noting = self.clone();
         tokio::spawn(async move {
             // Ends with the second signal; a third changes nothing.
             while !noting.waiting.is_cancelled() {
                 match next(&mut signals).await {
-                    Some(signal) => noting.note(signal),
+                    Some(signal) => noting.note(signal, told),
                     None => break,
                 }
             }

@@ -56,6 +56,6 @@ pub use server::Running;
 pub use settings::{
     QuotaMode, Settings, SuncoSettings, ZendeskCaller, ZendeskSettings, ZohoSettings,
 };
-pub use stock::{DEMO_ACCOUNTS, IdCheck, Stock, config};
+pub use stock::{DEMO_ACCOUNTS, Stock, config};
 pub use text::Latency;
 pub use user::{Seed, UserSeed, UserState};

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::hub::Sandbox;
 use super::user::{Seed, UserSeed};
 use crate::domain::{Action, ProviderKind, Quota, Record};
-use crate::provider::ProviderFile;
+use crate::provider::{ProviderFile, check_id, defaults};
 
 /// The users of an input, as the sandbox takes them.
 #[derive(Debug)]
@@ -17,22 +17,17 @@ pub struct Stock {
     pub accounts: BTreeMap<String, ProviderKind>,
     /// Rows that hold no id of their provider's.
     pub rows_without: u64,
-    check: IdCheck,
     /// A provider from a file, and what its ids look like; they go before those of others.
     own: Option<(ProviderKind, regex_lite::Regex)>,
 }
 
-/// The id as a provider knows it; `None`: it is none of that provider's.
-pub type IdCheck = for<'a> fn(ProviderKind, &'a str) -> Option<&'a str>;
-
 impl Stock {
-    /// No users yet. `check` is the rule for ids, `file` the provider from a file that may have some.
-    pub fn new(check: IdCheck, file: Option<&ProviderFile>) -> Self {
+    /// No users yet. `file`: the provider from a file that may have some.
+    pub fn new(file: Option<&ProviderFile>) -> Self {
         Self {
             seed: Seed::default(),
             accounts: BTreeMap::new(),
             rows_without: 0,
-            check,
             own: file.and_then(|file| Some((file.kind(), file.id_pattern()?))),
         }
     }
@@ -77,7 +72,7 @@ impl Stock {
     fn id_at<'a>(&self, kind: ProviderKind, id: &'a str) -> Option<&'a str> {
         let mut own = self.own.iter().filter(|(own, _)| *own == kind);
         let is_fit = own.all(|(_, pattern)| pattern.is_match(id));
-        (self.check)(kind, id).filter(|_| is_fit)
+        check_id(kind)(id).ok().filter(|_| is_fit)
     }
 
     fn add(&mut self, kind: ProviderKind, id: &str, is_soft_deleted: bool) {
@@ -134,8 +129,8 @@ impl Stock {
         if id.len() >= ZOHO_DIGITS {
             kinds.reverse();
         }
-        kinds.retain(|kind| (self.check)(*kind, id).is_some());
-        if kinds.is_empty() && (self.check)(ProviderKind::Sunco, id).is_some() {
+        kinds.retain(|kind| check_id(*kind)(id).is_ok());
+        if kinds.is_empty() && check_id(ProviderKind::Sunco)(id).is_ok() {
             kinds.push(ProviderKind::Sunco);
         }
         kinds
@@ -149,14 +144,13 @@ pub const DEMO_ACCOUNTS: [(&str, ProviderKind); 3] = [
     ("crm", ProviderKind::Zoho),
 ];
 
-/// A configuration of `accounts` at `base`, whose `limits` are as much quicker as the sandbox's are. `file`:
+/// A configuration of `accounts` at `base`, whose limits are as much quicker as the sandbox's are. `file`:
 /// the provider from a file that some are at, and what a configuration calls it.
 pub fn config(
     base: &str,
     accounts: &[(String, ProviderKind)],
     file: Option<(&ProviderFile, &str)>,
     scale: f64,
-    limits: impl Fn(ProviderKind) -> Vec<(&'static str, Quota)>,
 ) -> String {
     let mut text = String::new();
     for (name, kind) in accounts {
@@ -179,8 +173,10 @@ pub fn config(
         if (scale - 1.0).abs() > f64::EPSILON {
             let _ = write!(text, "\n[accounts.{header}.limits]\n");
             let stated = own.and_then(|(file, _)| file.defaults());
-            let stated = stated.map(|limits| vec![("requests", limits.requests)]);
-            for (limit, quota) in stated.unwrap_or_else(|| limits(*kind)) {
+            let limits = stated.unwrap_or_else(|| defaults(*kind));
+            let steps = limits.steps.iter();
+            let steps = steps.map(|(step, quota)| (step.name(), *quota));
+            for (limit, quota) in std::iter::once(("requests", limits.requests)).chain(steps) {
                 let _ = writeln!(text, "{limit} = \"{}\"", quicker(quota, scale));
             }
         }

@@ -1,10 +1,11 @@
 //! The other commands: plan, status, demo, completions, man, sandbox.
 
 use std::fmt::Write as _;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 
 use serde_json::{Value, json};
 
+use crate::signals::send;
 use crate::support::World;
 use crate::support::usual::{LEDGER, RUN, run};
 
@@ -65,6 +66,13 @@ fn demo_purges_a_sample_against_a_sandbox_of_its_own() {
     let world = World::new();
     let done = world.call(&["demo"]).code(0);
     let done = done.says("The sandbox agrees: 253 users were deleted there");
+    // Its sandbox is gone: nothing is named that would ask it.
+    assert!(!done.out.contains("\nnext") && !done.out.contains("retry"));
+    let next = done.out.split_once("Next:\n").unwrap().1;
+    for line in next.lines().take(1) {
+        let words: Vec<_> = line.split_whitespace().skip(1).collect();
+        world.call(&words).code(0);
+    }
     // README shows the counts; they are these.
     let readme = include_str!("../../README.md");
     for label in ["done  ", "not done  ", "pending  ", "skipped  "] {
@@ -92,8 +100,19 @@ fn sandbox_serves_and_says_where() {
     let mut out = BufReader::new(child.stdout.take().unwrap());
     out.read_line(&mut said).unwrap();
     assert!(said.contains("http://127.0.0.1:"), "{said}");
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let mut told = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("Ctrl-C ends it") {
+        line.clear();
+        assert!(told.read_line(&mut line).unwrap() > 0);
+    }
+    world.until("it is listened to", || {
+        send("-INT", &child);
+        child.try_wait().unwrap().is_some()
+    });
+    line.clear();
+    told.read_to_string(&mut line).unwrap();
+    assert!(!line.contains("recorded"), "{line}");
     world
         .call(&["sandbox", "--listen", "0.0.0.0:0"])
         .code(2)
@@ -121,6 +140,21 @@ fn a_sandbox_has_the_users_of_a_file_and_a_configuration_that_fits_it() {
     let mut said = String::new();
     let mut out = BufReader::new(child.stdout.take().unwrap());
     out.read_line(&mut said).unwrap();
+    // Its users have addresses, as the topic says.
+    for (by, id, account) in [
+        ("customer", "11", "acme"),
+        ("guest", "5fe0a0f0b5e2a4001c8d0001", "chat"),
+    ] {
+        let address = format!("{by}.{id}@customers.example");
+        world.write(
+            "people.csv",
+            format!("email,account\n{address},{account}\n"),
+        );
+        let found = format!("{account}.csv");
+        let lookup = ["lookup", "people.csv", "-o", &found, "--config", "its.toml"];
+        world.call(&lookup).code(0).says("one user for 1 row");
+        assert!(world.read(&found).contains(id), "{id}");
+    }
     world
         .call(&["run", "users.csv", "--config", "its.toml", "--yes"])
         .code(0);
@@ -133,7 +167,7 @@ fn a_sandbox_has_the_users_of_a_file_and_a_configuration_that_fits_it() {
         "{config}"
     );
     // A file that is there is not written over.
-    world.call(&args).code(2).says("its.toml");
+    world.call(&args).code(2).says("leave `--write-config` out");
     assert_eq!(world.read("its.toml"), config);
 }
 
@@ -144,12 +178,40 @@ fn completions_and_man_pages_are_written() {
         let done = world.call(&["completions", shell]).code(0);
         assert!(done.out.contains("userpurge"), "{shell}");
     }
-    let done = world.call(&["man"]).code(0);
-    assert!(
-        done.out.contains(".TH"),
-        "{}",
-        &done.out[..200.min(done.out.len())]
-    );
+    let bash = world.call(&["completions", "bash"]).code(0).out;
+    for (topic, ..) in userpurge::help::TOPICS {
+        let is_word = [' ', '"'].map(|end| bash.contains(&format!(" {topic}{end}")));
+        assert!(is_word.contains(&true), "{topic}");
+    }
+    let manual = world.call(&["man"]).code(0).out;
+    let heads = manual.lines().filter(|line| line.starts_with(".TH"));
+    let version = concat!("\"userpurge ", env!("CARGO_PKG_VERSION"));
+    let heads: Vec<_> = heads.collect();
+    assert!(heads.len() > 20, "{heads:?}");
+    for head in heads {
+        assert!(head.contains(version), "{head}");
+    }
+}
+
+#[test]
+fn an_input_in_the_place_of_a_ledger_is_no_damage() {
+    let world = World::of_users(2);
+    world.call(&RUN).code(0);
+    for command in ["report", "status", "resume", "retry", "verify", "audit"] {
+        let done = world.call(&[command, "users.csv"]).code(2);
+        let done = done.says("`users.csv` is no ledger");
+        let done = done.says(&format!("did you mean `{LEDGER}`?"));
+        assert!(!done.err.contains("damage"), "{}", done.err);
+    }
+    world.write("others.jsonl", "{\"id\":1}\n");
+    world
+        .call(&["report", "others.jsonl"])
+        .code(2)
+        .says("the ledger of an input is called INPUT.ledger.jsonl");
+    let head = format!("--head={}", "ab".repeat(32));
+    let done = world.call(&["audit", LEDGER, &head]).code(4);
+    let done = done.says("and no line has the fingerprint abab");
+    assert!(!done.err.contains("damage"), "{}", done.err);
 }
 
 #[test]

@@ -155,8 +155,8 @@ fn a_ledger_that_is_no_ledger() {
     world.write("users.csv", ids(1..=3));
     world
         .call(&["resume", "users.csv"])
-        .code(4)
-        .says("users.csv");
+        .code(2)
+        .says("`users.csv` is no ledger");
     world
         .call(&["status", "nothing.ledger.jsonl"])
         .code(2)

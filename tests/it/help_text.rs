@@ -418,8 +418,9 @@ fn help_of_man() {
     Usage: userpurge man [OPTIONS]
 
     Options:
-          --out <DIR>  The folder that each page goes to as a file of its own, made if it is not there
-                       [default: standard output]
+          --out <DIR>  The folder that each page goes to as a file of its own, made if it is not there;
+                       beside one called man1, man5 and man7 take the pages of their sections [default:
+                       standard output]
       -h, --help       Print help
 
     Examples:

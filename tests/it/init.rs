@@ -46,7 +46,7 @@ fn piped_answers_make_a_commented_file_for_its_owner_alone_and_check_tries_it() 
         "chat",
         "file",
         "secret.txt",
-        "y",
+        "yes",
         "3",
         &base,
         "1000.SANDBOX",
@@ -128,9 +128,9 @@ fn a_file_that_is_there_is_replaced_only_after_yes_and_an_answer_that_fails_chan
     let world = World::new();
     let before = world.read("userpurge.toml");
     world
-        .call_with(&["init"], b"leave\n")
+        .call_with(&["init"], b"no\n")
         .code(2)
-        .says("`userpurge.toml` was left as it is");
+        .says("there is no `no`; it is one of `add`, `replace`");
     world
         .call_with(&["init"], b"")
         .code(2)
@@ -294,7 +294,7 @@ fn accounts_at_shipped_and_own_provider_files_are_asked_for_their_keys_and_added
     let world = World::new();
     let before = world.read("userpurge.toml");
     let own = world.call(&["providers", "intercom"]).code(0).out;
-    world.write("ours.toml", &own.replace("\"intercom\"", "\"ours\""));
+    world.write("ours.toml", own.replace("\"intercom\"", "\"ours\""));
     let done = world.call_with(
         &["init"],
         &answers(&[
@@ -429,12 +429,47 @@ fn at_a_terminal_the_questions_are_answered_by_keys() {
     terminal.types("file");
     asks("Path of the file");
     terminal.types("secret.txt");
-    asks("Another account");
+    asks("Number or word [no]");
     terminal.types("");
     terminal.until("it was checked", |screen| {
         screen.contains("support: Zendesk Support at") && screen.contains("rights: an admin")
     });
     assert_eq!(mode(&world, "userpurge.toml"), 0o600);
+}
+
+#[test]
+fn check_tries_the_other_accounts_if_a_secret_is_missing_and_names_it() {
+    let world = World::new();
+    let config = world.config();
+    world.configure(&config.replace(
+        "key_secret = \"sandbox-secret\"",
+        "key_secret = { env = \"CHAT_SECRET\" }",
+    ));
+    let before = world.sandbox().log(None).len();
+    let done = world.call(&["check"]).code(2);
+    let done = done
+        .says("acme: Zendesk Support at")
+        .says("crm: Zoho CRM at");
+    done.says("refused: `accounts.chat.key_secret` in")
+        .says("environment variable `CHAT_SECRET` is not set");
+    assert!(world.sandbox().log(None).len() > before);
+    let done = world.call(&["check", "--json"]).code(2);
+    let told: Value = serde_json::from_str(&done.out).unwrap();
+    let (chat, acme) = (&told["accounts"]["chat"], &told["accounts"]["acme"]);
+    assert_eq!((&chat["ok"], &acme["ok"]), (&json!(false), &json!(true)));
+    assert!(chat["error"].to_string().contains("CHAT_SECRET"), "{told}");
+}
+
+#[test]
+fn without_a_configuration_init_is_named_first() {
+    let world = world();
+    world.write("users.csv", "id\n1\n");
+    for command in [&["check"][..], &["plan", "users.csv"]] {
+        world
+            .call(command)
+            .code(2)
+            .says("help: `userpurge init` writes a `userpurge.toml`");
+    }
 }
 
 #[test]

@@ -490,6 +490,23 @@ fn what_cannot_be_looked_up_is_refused_before_anybody_is_asked_for() {
 }
 
 #[test]
+fn what_is_said_of_a_lookup_is_about_the_lookup() {
+    let world = people(1);
+    world.write("plain.csv", "name,email\nKim,nobody@shop.example\n");
+    let plain = ["lookup", "plain.csv", "-o", "found.csv"];
+    let done = world.call(&plain).code(2).says("`--account`");
+    assert!(!done.err.contains("action"), "{}", done.err);
+    world
+        .call(&[&LOOKUP[..], &["--by", "external-id"]].concat())
+        .code(2)
+        .says("no column of `people.csv` is known to hold what `--by external-id` means");
+    let acme = [&plain[..], &["--account", "acme"]].concat();
+    let done = world.call(&acme).code(1).says("none for 1");
+    let done = done.says("look whether the column holds what `--by email` means");
+    assert!(!done.err.contains("userpurge plan"), "{}", done.err);
+}
+
+#[test]
 fn an_answer_about_others_gives_nobody_an_id_and_a_refusal_stops() {
     let world = people(3);
     let refusal = json!({"error": "Forbidden", "description": "person.1@shop.example may not"});

@@ -53,6 +53,26 @@ fn help_helps_with_commands_and_itself_and_names_the_nearest() {
 }
 
 #[test]
+fn the_service_of_the_topic_runs_every_night() {
+    let world = World::of_users(2);
+    let rows = "id,account,action\n1,acme,delete\n2,acme,delete\n";
+    world.write("export.csv", rows);
+    let mut lines = topic("systemd").lines();
+    let service = lines.find_map(|it| it.strip_prefix("ExecStart=")).unwrap();
+    let begin = "/bin/sh -c 'exec /usr/local/bin/userpurge ";
+    let command = service.strip_prefix(begin).unwrap();
+    let command = command.strip_suffix('\'').unwrap();
+    for night in ["2026-01-30", "2026-01-31"] {
+        let command = command.replace("$$(date +%%F)", night).replace('"', "");
+        let words: Vec<_> = command.split(' ').collect();
+        world.call(&words).code(0);
+        let status = world.status(&format!("export-{night}.ledger.jsonl"));
+        let ended = ["deleted", "already_gone"].map(|it| status["outcomes"][it].as_u64());
+        assert_eq!(ended.into_iter().flatten().sum::<u64>(), 2, "{status}");
+    }
+}
+
+#[test]
 fn outcomes_and_exit_codes_are_those_of_the_program() {
     let text = topic("outcomes");
     let readme = include_str!("../../README.md");

@@ -121,8 +121,8 @@ pub enum Command {
     /// Print the man pages, one after the other, or write one for each command
     #[command(after_help = text("man"))]
     Man {
-        /// The folder that each page goes to as a file of its own, made if it is not there [default:
-        /// standard output]
+        /// The folder that each page goes to as a file of its own, made if it is not there; beside one called
+        /// man1, man5 and man7 take the pages of their sections [default: standard output]
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },

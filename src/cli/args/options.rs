@@ -12,7 +12,6 @@ use super::values::{
 };
 use crate::cli::CliError;
 use crate::cli::setup::folder;
-use crate::cli::terminal::tell;
 use crate::domain::{Action, RunOptions, Time, TimeOfDay};
 use crate::input::{Format, ReadOptions, Test, closest, did_you_mean};
 use crate::lane::{FailureLimit, Until};
@@ -170,6 +169,9 @@ pub struct WorkArgs {
     /// The question.
     #[command(flatten)]
     pub consent: ConsentArgs,
+    /// Whether what is worked at ends with this process; never typed.
+    #[arg(skip)]
+    pub is_demo: bool,
     /// The configuration [default: ./userpurge.toml, XDG folder, environment]
     #[arg(long, value_name = "PATH", help_heading = None)]
     pub config: Option<PathBuf>,
@@ -228,17 +230,19 @@ pub enum LogFormat {
 }
 
 impl RoleArgs {
-    /// Warns of roles that nobody is known to have: mistyped, they would let nobody through in silence.
-    pub(in crate::cli) fn warn_of_unknown(&self) {
+    /// Refuses roles that nobody has: mistyped, they would let nobody through in silence.
+    pub(in crate::cli) fn refuse_unknown(&self) -> Result<(), CliError> {
         for role in &self.include_role {
             let is_known = KNOWN_ROLES.iter().any(|it| it.eq_ignore_ascii_case(role));
             if !is_known {
                 let meant = did_you_mean(closest(role, KNOWN_ROLES));
-                tell(&format!(
-                    "warning: `--include-role {role}` names no role that is known to be protected{meant}"
-                ));
+                let text =
+                    format!("`--include-role {role}` names no role that is protected{meant}");
+                let known = KNOWN_ROLES.join("`, `");
+                return Err(CliError::refuse(text, format!("the roles are `{known}`")));
             }
         }
+        Ok(())
     }
 
     /// Adds what was typed to what a ledger keeps.

@@ -1,11 +1,10 @@
 //! `demo`: a sample file purged against a sandbox of its own, end to end, on this machine only.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Parser as _;
 
-use super::sandbox::limits;
 use crate::cli::args::{Cli, Command, RunArgs};
 use crate::cli::files::write_text;
 use crate::cli::terminal::{put_page, tell};
@@ -30,9 +29,11 @@ pub(in crate::cli) async fn execute(disk: &dyn Disk) -> Result<ExitCode, CliErro
         ..SandboxOptions::default()
     };
     let running = Sandbox::start(options).await.map_err(CliError::refused)?;
-    let folder = folder()?;
+    // For its owner alone; it stays, so that its ledger can be looked at.
+    let folder = std::env::temp_dir().join(format!("userpurge-demo-{}", uuid::Uuid::now_v7()));
+    make_private_folder(&folder)?;
     let accounts = sandbox::DEMO_ACCOUNTS.map(|(name, kind)| (name.to_owned(), kind));
-    let config = sandbox::config(&running.base_url(), &accounts, None, SCALE, limits);
+    let config = sandbox::config(&running.base_url(), &accounts, None, SCALE);
     for (name, text) in [("userpurge.toml", config.as_str()), ("demo.csv", DEMO_CSV)] {
         write_text(&folder.join(name), false, text, CliError::from)?;
     }
@@ -47,7 +48,7 @@ pub(in crate::cli) async fn execute(disk: &dyn Disk) -> Result<ExitCode, CliErro
     let agrees = judge(&running, &ledger)?;
     running.shutdown().await;
     put_page(&format!(
-        "\n{agrees}\nNext:\n  userpurge status {ledger}\n  userpurge sandbox        the same providers, to try your own file against\n  userpurge --help",
+        "\n{agrees}\nNext:\n  userpurge audit {ledger}\n  userpurge init           a configuration of your own accounts\n  userpurge sandbox        the same providers, to try your own file against\n  userpurge --help",
         ledger = ledger.display()
     ))?;
     // The sample holds bad rows of every kind, so a run that went well ends with 1.
@@ -55,13 +56,6 @@ pub(in crate::cli) async fn execute(disk: &dyn Disk) -> Result<ExitCode, CliErro
         ExitCode::SomeRowsBad => ExitCode::Success,
         ran => ran,
     })
-}
-
-/// A new folder for this demo, for its owner alone; it stays, so that its ledger can be looked at.
-fn folder() -> Result<PathBuf, CliError> {
-    let folder = std::env::temp_dir().join(format!("userpurge-demo-{}", uuid::Uuid::now_v7()));
-    make_private_folder(&folder)?;
-    Ok(folder)
 }
 
 /// The command line of the demo's run, as a person would have typed it.
@@ -72,7 +66,10 @@ fn run_args(folder: &Path) -> Result<Box<RunArgs>, CliError> {
         .into_iter()
         .chain([config.as_os_str(), input.as_os_str()]);
     match Cli::try_parse_from(words).map(|cli| cli.command) {
-        Ok(Command::Run(args)) => Ok(args),
+        Ok(Command::Run(mut args)) => {
+            args.work.is_demo = true;
+            Ok(args)
+        }
         Ok(_) => Err(CliError::bug("the demo is no run")),
         Err(error) => Err(CliError::bug(&error.to_string())),
     }

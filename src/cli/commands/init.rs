@@ -58,34 +58,18 @@ fn interview(path: &Path) -> Result<Interview, CliError> {
     };
     if path.exists() {
         let shown = path.display();
-        match choose_of("there", &format!("`{shown}` is there already"))? {
-            "add" => {
-                let there = config::load_outline(Some(path), &process_variable)?.accounts;
-                interview.names = there.iter().map(|it| it.name.to_string()).collect();
-                interview.text = fs::read_to_string(path)?;
-            }
-            "replace" => {}
-            _ => {
-                let text = format!("`{shown}` was left as it is");
-                let help = "name another file with `--config PATH`";
-                return Err(CliError::refuse(text, help));
-            }
+        if choose_of("there", &format!("`{shown}` is there already"))? == "add" {
+            let there = config::load_outline(Some(path), &process_variable)?.accounts;
+            interview.names = there.iter().map(|it| it.name.to_string()).collect();
+            interview.text = fs::read_to_string(path)?;
         }
     }
     for _ in 0..ACCOUNTS_MAX {
         interview.ask_account()?;
         // Piped answers may end here: all was said.
-        let asks = "Another account (yes or no)";
-        let more = ask(asks, Some("no"), |answer| {
-            match answer.to_ascii_lowercase().as_str() {
-                "y" | "yes" => Ok(true),
-                "n" | "no" => Ok(false),
-                _ => Err("answer yes or no".to_owned()),
-            }
-        });
-        match more {
-            Ok(true) => {}
-            Ok(false) => break,
+        match choose_of("more", "Is there another account") {
+            Ok("yes") => {}
+            Ok(_) => break,
             Err(_) if !io::stdin().is_terminal() => break,
             Err(failure) => return Err(failure),
         }
@@ -186,8 +170,7 @@ impl Interview {
 
     /// Asks for the name of the account with these `lines`. The default is free: `name`, or a number behind it.
     fn ask_name(&self, name: &str, lines: &[(String, String)]) -> Result<String, CliError> {
-        let is_same = |other: &String, name: &str| other.eq_ignore_ascii_case(name);
-        let is_taken = |name: &str| self.names.iter().any(|other| is_same(other, name));
+        let is_taken = |name: &str| self.names.iter().any(|it| it.eq_ignore_ascii_case(name));
         let mut names = std::iter::once(name.to_owned()).chain((2..).map(|n| format!("{name}{n}")));
         let free = names.find(|name| !is_taken(name));
         let asks = "Name of this account, as rows will say it";
@@ -288,7 +271,10 @@ fn choose<T>(
         let by_number = number.and_then(|it| words.get(it.checked_sub(1)?));
         let by_word = || words.iter().find(|word| word.eq_ignore_ascii_case(answer));
         let word = by_number.or_else(by_word).copied().unwrap_or(answer);
-        take(word)?.ok_or_else(|| not_among(answer, &words))
+        let near = closest(answer, words.iter().copied());
+        let all = || format!("; it is one of `{}`", words.join("`, `"));
+        let instead = || near.map_or_else(all, |near| did_you_mean(Some(near)));
+        take(word)?.ok_or_else(|| format!("there is no `{answer}`{}", instead()))
     })
 }
 
@@ -309,12 +295,4 @@ fn owned(part: &str) -> VecDeque<(String, String)> {
     texts
         .map(|(key, asks)| (key.to_owned(), asks.to_owned()))
         .collect()
-}
-
-/// What there is instead of `answer`.
-fn not_among(answer: &str, words: &[&str]) -> String {
-    let near = closest(answer, words.iter().copied());
-    let all = || format!("; it is one of `{}`", words.join("`, `"));
-    let instead = near.map_or_else(all, |near| did_you_mean(Some(near)));
-    format!("there is no `{answer}`{instead}")
 }

@@ -69,11 +69,15 @@ pub(in crate::cli) async fn execute(args: &LookupArgs) -> Result<ExitCode, CliEr
     let closing = run.lacking_action(&left);
     run.writer.finish().await?;
     let (ended, [one, none, several]) = (ended?, file.rows);
-    let next = if ended == RunState::Finished {
-        let again = again(&args.output, named_config(&run.setup.options));
-        format!("`userpurge plan {again}{closing}")
-    } else {
-        "the same command goes on behind these rows".to_owned()
+    let next = match ended {
+        RunState::Finished if one == 0 => format!(
+            "nothing to plan; look whether the column holds what `--by {by}` means, and at the account"
+        ),
+        RunState::Finished => {
+            let again = again(&args.output, named_config(&run.setup.options));
+            format!("`userpurge plan {again}{closing}")
+        }
+        _ => "the same command goes on behind these rows".to_owned(),
     };
     tell(&format!(
         "{output}: one user for {}, none for {none}, several for {several}\nnext: {next}",

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use clap::CommandFactory;
+use clap::builder::PossibleValuesParser;
 
 use crate::cli::args::Cli;
 use crate::cli::terminal::{put, put_with};
@@ -53,7 +54,8 @@ fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
         let name = format!("userpurge-{}", command.get_name());
         let command = command.clone().display_name(&name);
         let mut page = Vec::new();
-        let man = clap_mangen::Man::new(command).title(&name);
+        let version = concat!("userpurge ", env!("CARGO_PKG_VERSION"));
+        let man = clap_mangen::Man::new(command).title(&name).source(version);
         man.render(&mut page)?;
         pages.push((format!("{name}.1"), page));
     }
@@ -68,7 +70,11 @@ fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
 pub(in crate::cli) fn print_completions(shell: clap_complete::Shell) -> Result<ExitCode, CliError> {
     // In memory first: the generator panics where a write fails.
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "userpurge", &mut script);
+    let topics = PossibleValuesParser::new(TOPICS.map(|(name, ..)| name));
+    let mut program = Cli::command().mut_subcommand("help", |it| {
+        it.mut_arg("about", |it| it.value_parser(topics))
+    });
+    clap_complete::generate(shell, &mut program, "userpurge", &mut script);
     put_with(|out| out.write_all(&script))?;
     Ok(ExitCode::Success)
 }

@@ -43,7 +43,7 @@ pub(in crate::cli) async fn retry(args: &RetryArgs, disk: &dyn Disk) -> Result<E
     let only: Vec<Only> = only.collect();
     let (writer, state) = open(disk, &args.go_on)?;
     refuse_unknown(&only, &state)?;
-    args.roles.warn_of_unknown();
+    args.roles.refuse_unknown()?;
     let mut options = state.header.options.clone();
     args.roles.lay_over(&mut options);
     let mut picked = state.select(&only)?;

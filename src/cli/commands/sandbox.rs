@@ -8,9 +8,8 @@ use crate::cli::args::SandboxArgs;
 use crate::cli::files::write_text;
 use crate::cli::terminal::{put, tell};
 use crate::cli::{CliError, ExitCode};
-use crate::domain::{ProviderKind, Quota};
 use crate::input::{InputSource, ReadOptions};
-use crate::provider::{ProviderFile, check_id, defaults};
+use crate::provider::ProviderFile;
 use crate::run::StopSignals;
 use crate::sandbox::{self, DEMO_ACCOUNTS, Sandbox, SandboxOptions, Settings, Stock};
 
@@ -49,7 +48,7 @@ pub(in crate::cli) async fn execute(args: SandboxArgs) -> Result<ExitCode, CliEr
     }
     let named = named(args.provider.unwrap_or_default());
     let own = own.map(|file| (file, named.as_str()));
-    let config = sandbox::config(&running.base_url(), &accounts, own, scale, limits);
+    let config = sandbox::config(&running.base_url(), &accounts, own, scale);
     if let Some(path) = &args.write_config {
         write_config(path, &config)?;
     }
@@ -68,7 +67,7 @@ pub(in crate::cli) async fn execute(args: SandboxArgs) -> Result<ExitCode, CliEr
     }
     tell("\nWhat arrives: /_sandbox/requests, who stands: /_sandbox/users. Ctrl-C ends it.");
     let stop = StopSignals::default();
-    stop.listen()?;
+    stop.listen("the sandbox ends")?;
     stop.admitting.cancelled().await;
     running.shutdown().await;
     Ok(stop
@@ -87,7 +86,8 @@ fn named(file: String) -> String {
 fn write_config(path: &Path, config: &str) -> Result<(), CliError> {
     let failed = |error: std::io::Error| {
         let message = format!("cannot write {}: {error}", path.display());
-        let help = "name a file that does not exist yet";
+        let help =
+            "leave `--write-config` out if the file is of this sandbox, or name another file";
         CliError::refuse(message, help)
     };
     write_text(path, false, config, failed)
@@ -95,20 +95,10 @@ fn write_config(path: &Path, config: &str) -> Result<(), CliError> {
 
 /// The users of the input at `path`.
 fn stock_of(path: &Path, file: Option<&ProviderFile>) -> Result<Stock, CliError> {
-    let mut stock = Stock::new(|kind, id| check_id(kind)(id).ok(), file);
+    let mut stock = Stock::new(file);
     let columns = file.map_or(&[][..], ProviderFile::id_columns);
     let mut read = ReadOptions::default();
     let mut source = InputSource::open_with(InputSource::open, path, &mut read, columns)?;
     source.each_row(|_, row| stock.add_row(row.as_ref().ok()))?;
     Ok(stock)
-}
-
-/// The limits of a provider, as its accounts have them by default.
-pub(super) fn limits(kind: ProviderKind) -> Vec<(&'static str, Quota)> {
-    let defaults = defaults(kind);
-    let steps = defaults.steps.iter();
-    let steps = steps.map(|(step, quota)| (step.name(), *quota));
-    std::iter::once(("requests", defaults.requests))
-        .chain(steps)
-        .collect()
 }
