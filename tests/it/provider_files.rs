@@ -715,6 +715,45 @@ fn a_column_that_the_file_names_holds_the_ids_of_its_accounts_alone() {
 }
 
 #[test]
+fn what_was_read_by_a_column_that_the_file_names_is_read_so_again() {
+    let world = world("gorgias", "8123456");
+    world.write("kept.csv", "id\n81234562\n");
+    let protected = ["--protect", "kept.csv"];
+    for (input, text) in [
+        (
+            "users.csv",
+            "order,Customer ID\n81234563,81234561\n8,81234562\n9,81234569\n",
+        ),
+        (
+            "users.jsonl",
+            "{\"order\":1,\"customer_id\":81234563}\n{\"order\":2,\"customer_id\":81234568}\n",
+        ),
+    ] {
+        world.write(input, text);
+        let command = run(input, "gorgias", "delete").into_iter();
+        let command: Vec<&str> = command.chain(protected).collect();
+        world.call(&command).code(1);
+        let ledger = format!("{input}.ledger.jsonl");
+        let folder = format!("{input}.report");
+        world
+            .call(&["report", &ledger, "--format", "csv", "--out", &folder])
+            .code(0);
+        let failed = world.read(&format!("{folder}/failed.csv"));
+        // The columns are the admin's own again.
+        assert!(failed.starts_with("order,"), "{failed}");
+        assert!(failed.contains("not_found"), "{failed}");
+        let again = format!("{input}.again.csv");
+        world.write(&again, failed);
+        world
+            .call(&run(&again, "gorgias", "delete"))
+            .says("not_found");
+    }
+    let arrived = world.arrived();
+    let kept = arrived.iter().filter(|(_, user)| user == "81234562");
+    assert_eq!(kept.count(), 0, "{arrived:?}");
+}
+
+#[test]
 fn the_example_of_the_help_is_a_whole_file_and_purges() {
     let help = include_str!("../../src/help/providers.md");
     let (_, text) = help.split_once("```toml\n").unwrap();

@@ -14,7 +14,7 @@ use crate::cli::args::ReportArgs;
 use crate::cli::ledgers::{check_head, unfinished};
 use crate::cli::terminal::{put_page, tell};
 use crate::domain::{PlannedInput, RunOptions};
-use crate::input::{Format, InputTable, ReadOptions, fingerprint};
+use crate::input::{Format, InputError, InputTable, ReadOptions, fingerprint};
 use crate::ledger::{LEDGER_SUFFIX, LedgerState};
 use crate::report::csv::Kind;
 use crate::report::{
@@ -174,12 +174,18 @@ fn open_input(
 ) -> Result<Option<InputTable>, CliError> {
     let found = fingerprint(path);
     if found.is_ok_and(|found| (found.size, &found.sha256) == (planned.size, &planned.sha256)) {
-        let read = ReadOptions {
+        let mut read = ReadOptions {
             format: Format::of_name(&planned.format),
             delimiter: planned.delimiter,
             ..ReadOptions::of(options)
         };
-        return Ok(Some(InputTable::open(path, &read)?));
+        let mut opened = InputTable::open(path, &read);
+        if opened.as_ref().is_err_and(InputError::lacks_field) {
+            // A provider file had named the column of the ids.
+            read.columns.id = planned.columns.get("id").cloned();
+            opened = InputTable::open(path, &read);
+        }
+        return Ok(Some(opened?));
     }
     tell(&format!(
         "note: the input `{}` is not there any more as it was planned, so the rows have the columns \
