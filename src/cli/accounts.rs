@@ -1,5 +1,6 @@
 //! From the configuration's accounts to connections to their providers, and who we are at each.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::pin::pin;
 use std::sync::Arc;
@@ -288,6 +289,7 @@ impl Connection {
             role: identity.and_then(|it| it.role.clone()),
             action: self.action,
             rules: self.rules.clone(),
+            does: BTreeMap::new(),
             concurrency: self.client.with(|lane| lane.concurrency()),
         }
     }

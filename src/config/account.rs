@@ -176,6 +176,9 @@ impl AccountSettings {
 
     /// What a ledger keeps of it before it was asked who we are.
     pub fn header(&self) -> AccountHeader {
+        let kind = self.kind();
+        let own = (kind.actions().iter()).filter(|_| matches!(kind, ProviderKind::Own(_)));
+        let does = own.map(|it| (*it, provider::consequence(kind, *it).to_owned()));
         AccountHeader {
             name: self.name.clone(),
             provider: self.kind(),
@@ -184,6 +187,7 @@ impl AccountSettings {
             role: None,
             action: self.action,
             rules: self.provider.rules(),
+            does: does.collect(),
             concurrency: None,
         }
     }

@@ -5,6 +5,7 @@
 //! [`RunHeader::FORMAT`]; changing one changes the format. No entry holds a person: no names, no
 //! e-mail addresses, no bodies.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
@@ -214,6 +215,9 @@ pub struct AccountHeader {
     /// `None`: the program says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rules: Option<String>,
+    /// What its actions do to a user by its provider file; empty: the program says it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub does: BTreeMap<Action, String>,
     /// How many requests may be under way at once; `None`: a version before this field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<u32>,

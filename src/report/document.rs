@@ -84,6 +84,8 @@ pub struct ActionDone {
     pub account: AccountName,
     /// The action.
     pub action: Action,
+    /// What it does to a user, of a provider file in the file's words.
+    pub does: String,
     /// How its rows stand.
     pub outcomes: Counts,
 }

@@ -10,7 +10,9 @@ use super::sessions::Sessions;
 use super::summary::Summary;
 use super::text;
 use super::timeline::Timeline;
-use crate::domain::{Entry, Finding, OutcomeEntry, Time, Verified};
+use crate::domain::{
+    AccountName, Action, Entry, Finding, OutcomeEntry, ProviderKind, Time, Verified,
+};
 use crate::ledger::{LedgerError, LedgerReader, LedgerState, Link};
 use crate::words;
 
@@ -201,6 +203,22 @@ impl Collector {
         })
     }
 
+    /// What `action` does to a user of `account`.
+    fn does(&self, account: &AccountName, action: Action) -> String {
+        let mut accounts = self.state.header.accounts.iter();
+        let account = accounts.find(|it| it.name == *account);
+        let said = account.and_then(|it| it.does.get(&action));
+        let own = match (account.map(|it| it.provider), action) {
+            (Some(ProviderKind::Own(_)), _) => "as its provider file says",
+            (Some(ProviderKind::Zendesk), Action::Delete) => {
+                "soft delete; Zendesk deletes for good 30 days later"
+            }
+            (_, Action::Delete) => "deleted for good",
+            _ => action.effect(),
+        };
+        said.map_or(own, String::as_str).to_owned()
+    }
+
     fn finish(mut self, is_locked: bool, now: Time) -> Report {
         pauses::cut(&mut self.pauses, &self.timeline);
         let summary = Summary::new(&self.state, is_locked);
@@ -210,6 +228,7 @@ impl Collector {
         let again = text::again(&self.state.path, summary.config.as_deref());
         let done = self.state.action_counts().into_iter();
         let done = done.map(|(account, action, outcomes)| ActionDone {
+            does: self.does(&account, action),
             account,
             action,
             outcomes,

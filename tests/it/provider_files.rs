@@ -179,6 +179,39 @@ fn what_passes_is_tried_again_and_what_does_not_stops_the_account() {
 }
 
 #[test]
+fn a_report_says_what_the_file_says() {
+    for (name, action, stem, says) in [
+        (
+            "jira",
+            "delete",
+            "5f00000000000000000000b",
+            "takes the user out of this Jira site",
+        ),
+        (
+            "jira",
+            "delete",
+            "5f00000000000000000000b",
+            "can be undone: by inviting the user again",
+        ),
+        (
+            "intercom",
+            "delete",
+            "64f0a1b2c3d4e5f6a7b8c9d",
+            "conversations stay; cannot be undone",
+        ),
+    ] {
+        let world = world(name, stem);
+        world.call(&run("users.csv", name, action)).code(1);
+        for format in ["md", "html", "json"] {
+            let report = ["report", LEDGER, "--format", format, "-o", "-"];
+            let report = world.call(&report).code(0).out;
+            assert!(report.contains(says), "{report}");
+            assert!(!report.contains("deleted for good"), "{report}");
+        }
+    }
+}
+
+#[test]
 fn where_an_unknown_user_is_answered_like_a_deleted_one_each_is_looked_for_first() {
     for (name, action, stem, _) in SHIPPED {
         let world = world(name, stem);

@@ -426,6 +426,7 @@ fn the_json_has_these_keys() {
         {
           "account": "acme",
           "action": "purge",
+          "does": "soft delete, then for good",
           "outcomes": {
             "already_gone": 1,
             "deleted": 3,

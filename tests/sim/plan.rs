@@ -1,7 +1,7 @@
 //! The plan of a run: the program's planner reads the file that the case has written, and its rows go to
 //! the ledger, over a disk that may be cut off at any line.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 
 use userpurge::domain::{
@@ -148,6 +148,7 @@ fn planner(world: &World, run: usize) -> Result<Planner, String> {
 fn plan(world: &World, planner: &Planner, last: Option<u64>) -> Result<(), String> {
     let header = |it: &AccountCase| AccountHeader {
         rules: None,
+        does: BTreeMap::new(),
         name: AccountName::new(it.name.clone()),
         provider: it.provider,
         tenant: it.tenant.clone(),

@@ -433,6 +433,7 @@ impl Process<'_> {
             let identity = self.identities.get(&name);
             AccountHeader {
                 rules: None,
+                does: BTreeMap::new(),
                 provider: it.provider,
                 tenant: identity.map_or_else(String::new, |it| it.tenant.clone()),
                 caller: identity.and_then(|it| it.caller.clone()),

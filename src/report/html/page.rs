@@ -11,8 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::charts::{self, Area, Part};
 use crate::domain::{
-    AccountHeader, AccountName, Action, AgreedBy, Counted, Counts, Outcome, ProviderKind, RunState,
-    Time, UserState, Verified, shown,
+    AccountHeader, AgreedBy, Counted, Counts, Outcome, RunState, Time, UserState, Verified, shown,
 };
 use crate::report::pauses::Stretch;
 use crate::report::text::{self, ON_LIST, SOFT_DELETED, UNSEEN, again, counted};
@@ -129,18 +128,6 @@ impl<'a> Page<'a> {
     /// Its hash, as a content security policy wants it.
     fn style_hash(&self) -> String {
         BASE64_STANDARD.encode(Sha256::digest(self.style()))
-    }
-
-    /// What `action` does at the provider of `account`.
-    fn effect(&self, account: &AccountName, action: &Action) -> &'static str {
-        let provider = self.report.summary.accounts.get(account);
-        match (provider.and_then(|it| it.provider), action) {
-            (Some(ProviderKind::Zendesk), Action::Delete) => {
-                "soft delete; Zendesk deletes for good 30 days later"
-            }
-            (Some(_), Action::Delete) => "deleted for good",
-            _ => action.effect(),
-        }
     }
 
     /// The time of day, with its day if the run began on another.

@@ -246,6 +246,7 @@ fn begun(
         options: RunOptions::default(),
         accounts: vec![AccountHeader {
             rules: None,
+            does: BTreeMap::new(),
             name: AccountName::new(account),
             provider,
             tenant: tenant.to_owned(),
