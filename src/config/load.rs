@@ -291,7 +291,8 @@ pub(super) fn check_account(
     let mut providers = Vec::from(ProviderKind::ALL.map(|it| (it.name(), it)));
     let shipped = ProviderFile::shipped_names();
     providers.extend(shipped.filter_map(|name| Some((name, ProviderKind::named(name)?))));
-    let Some(provider) = table.choice("provider", &providers)? else {
+    let other = |why| table.mistake("provider", format!("{why}, or a path such as `./crm.toml`"));
+    let Some(provider) = table.choice("provider", &providers).map_err(other)? else {
         let mut keys = values.keys().map(Spanned::get_ref);
         let meant = keys.find(|key| is_like(key, "provider"));
         let meant = meant.map(|key| format!("; is `{key}` meant to be it?"));

@@ -179,6 +179,26 @@ fn what_passes_is_tried_again_and_what_does_not_stops_the_account() {
 }
 
 #[test]
+fn a_lost_answer_is_settled_by_an_answer_of_several_words() {
+    for words in ["User_not_found", "User not found"] {
+        let text = named_ours();
+        let world = ours(
+            &text
+                .replace("not_found\" }", &format!("{words}\" }}"))
+                .replace("\"code\":\"not_found\"", &format!("\"code\":\"{words}\"")),
+        );
+        let lost = json!({"user": "64f0a1b2c3d4e5f6a7b8c9d1", "fault": "reset-after", "times": 1});
+        let lost = serde_json::from_value(lost).unwrap();
+        world
+            .sandbox()
+            .with(|sandbox, now| sandbox.plan("", lost, now))
+            .unwrap();
+        world.call(&run("users.csv", "ours", "delete")).code(0);
+        assert_eq!(world.ends(), ["deleted"; 3], "{words}");
+    }
+}
+
+#[test]
 fn a_report_says_what_the_file_says() {
     for (name, action, stem, says) in [
         (
@@ -316,12 +336,16 @@ fn an_order_is_no_deletion_until_it_was_seen_to_be_done() {
     assert!(page.contains("3 of 4 rows done, 1 not done"), "{page}");
 }
 
-/// A world with the provider file `ours.toml`, which is Intercom's under another name.
-fn ours() -> World {
+/// Intercom's file under another name.
+fn named_ours() -> String {
     let text = ProviderFile::shipped_text("intercom").unwrap();
-    let text = text.replace("name   = \"intercom\"", "name   = \"ours\"");
+    text.replace("name   = \"intercom\"", "name   = \"ours\"")
+}
+
+/// A world with the provider file `ours.toml`, which says `text`, much like Intercom's.
+fn ours(text: &str) -> World {
     let options = SandboxOptions {
-        files: vec![ProviderFile::parse(&text).unwrap().into()],
+        files: vec![ProviderFile::parse(text).unwrap().into()],
         ..SandboxOptions::default()
     };
     let world = World::with(options);
@@ -339,7 +363,7 @@ fn ours() -> World {
 
 #[test]
 fn a_file_that_was_changed_since_it_was_agreed_to_is_refused() {
-    let world = ours();
+    let world = ours(&named_ours());
     let refuse = |times: u32| {
         let refused =
             json!({"user": "64f0a1b2c3d4e5f6a7b8c9d1", "fault": "unauthorized", "times": times});
@@ -385,7 +409,7 @@ fn a_file_that_was_changed_since_it_was_agreed_to_is_refused() {
 
 #[test]
 fn an_action_that_no_account_offers_is_refused_with_the_nearest_name() {
-    let world = ours();
+    let world = ours(&named_ours());
     let done = world
         .call(&["plan", "users.csv", "--action", "delet"])
         .code(2);
@@ -395,15 +419,16 @@ fn an_action_that_no_account_offers_is_refused_with_the_nearest_name() {
         .code(2);
 }
 
-/// Intercom's file with `from` replaced by `to`.
+/// Intercom's file under another name, with `from` replaced by `to`.
 fn broken(from: &str, to: &str) -> String {
-    let text = ProviderFile::shipped_text("intercom").unwrap();
+    let text = named_ours();
     assert!(text.contains(from), "{from}");
     text.replacen(from, to, 1)
 }
 
 #[rstest]
-#[case("name   = \"intercom\"", "name   = \"zendesk\"", "name it otherwise")]
+#[case("name   = \"ours\"", "name   = \"zendesk\"", "name it otherwise")]
+#[case("name   = \"ours\"", "name   = \"okta\"", "comes with the program")]
 #[case("title  = \"Intercom\"\n", "", "missing field `title`")]
 #[case(
     "title  = \"Intercom\"",
@@ -494,6 +519,108 @@ fn broken(from: &str, to: &str) -> String {
     "[look]\nsuccess = { status = 200 }\nrequest",
     "unknown key `success`"
 )]
+#[case(
+    "means  = \"row.not_found\"",
+    "means  = \"row.not_found\"\n[[answers]]\nstatus = 410\nmeans = \"row.already_gone\"",
+    "a status alone may be anybody's"
+)]
+#[case(
+    "means  = \"row.not_found\"",
+    "means  = \"row.not_found\"\n[[answers]]\nstatus = 401\nempty = true\nmeans = \"row.not_found\"",
+    "tells nothing of a user"
+)]
+#[case(
+    "means  = \"row.not_found\"",
+    "means  = \"row.not_found\"\n[[answers]]\nstatus = 503\nempty = true\nmeans = \"row.deleted\"",
+    "tells nothing of a user"
+)]
+#[case(
+    "means  = \"row.not_found\"",
+    "means  = \"row.not_found\"\n[[answers]]\nstatus = 302\nempty = true\nmeans = \"row.deleted\"",
+    "tells nothing of a user"
+)]
+#[case(
+    "unknown  = { status = 404",
+    "unknown  = { status = 403",
+    "tells nothing of a user"
+)]
+#[case(
+    "unknown  = { status = 404",
+    "unknown  = { status = 500",
+    "tells nothing of a user"
+)]
+#[case(
+    "standing = { status = 200",
+    "standing = { status = 429",
+    "tells nothing of a user"
+)]
+#[case("^[0-9a-f]{24}$", "^.{24}$", "also takes ids with `/`")]
+#[case("^[0-9a-f]{24}$", "^[^@]+$", "also takes ids with `/`")]
+#[case("^[0-9a-f]{24}$", "^[0-9a-f]{24})|(.$", "no pattern")]
+#[case(
+    "bearer = \"{token}\"",
+    "header = [\"X-Key\", \"{token}\", \"y\"]",
+    "two texts"
+)]
+#[case("bearer = \"{token}\"", "header = [\"X-Key\"]", "two texts")]
+#[case("bearer = \"{token}\"", "basic = [\"{token}\"]", "two texts")]
+#[case(
+    "bearer = \"{token}\"",
+    "header = [\"HOST\", \"{token}\"]",
+    "the connection, the body"
+)]
+#[case(
+    "{ Intercom-Version",
+    "{ Authorization = \"x\", Intercom-Version",
+    "or `[auth]` sets it"
+)]
+#[case(
+    "{ Intercom-Version",
+    "{ Content-Length = \"0\", Intercom-Version",
+    "the connection, the body"
+)]
+#[case(
+    "{ Intercom-Version",
+    "{ X-HTTP-Method-Override = \"GET\", Intercom-Version",
+    "the method or"
+)]
+#[case("https://api.intercom.io", "https://{api2.frontapp.com", "not closed")]
+#[case("https://api.intercom.io", "https://{id}.intercom.io", "can be no key")]
+#[case("bearer = \"{token}\"", "bearer = \"{id}\"", "can be no key")]
+#[case("bearer = \"{token}\"", "bearer = \"{token} {more\"", "not closed")]
+#[case(
+    "bearer = \"{token}\"",
+    "client_credentials = { request = \"POST /t\", form = { a = \"{id}\" } }",
+    "can be no key"
+)]
+#[case("GET /me", "GET /", "empty segment")]
+#[case("GET /me", "GET /me/", "empty segment")]
+#[case("GET /contacts/{id}", "GET /{acct}/contacts/{id}", "only `{id}`")]
+#[case(", reset_is = \"epoch\"", "", "needs `reset_is`")]
+#[case("reset_is = \"epoch\"", "reset_is = \"milliseconds\"", "milliseconds")]
+#[case("says  = \"deletes", "says  = \"\\u001b[2Jdeletes", "on one line")]
+#[case("title  = \"Intercom\"", "title  = \"Inter\\ncom\"", "on one line")]
+#[case("undo  = \"never\"", "undo  = \"ne\\u202ever\"", "on one line")]
+#[case("[limits]", "[limits]\nconcurrency = 1001", "at most 1,000")]
+#[case("[limits]", "[limits]\nconcurrency = 0", "a whole number from 1")]
+#[case("read     = 20", "read     = 30", "none in the future")]
+#[case("[look]\nrequest", "[lock]\nrequest", "unknown field `lock`")]
+#[case(
+    "[identify]\nrequest = \"GET /me\"\ntenant  = \"/app/id_code\"\n",
+    "",
+    "write `[identify]`"
+)]
+#[case("\nstatus = 404\nid", "\nstatus = \"404\"\nid", "a number such as 200")]
+#[case(
+    "columns = [\"contact_id\", \"intercom_id\"]",
+    "columns = \"contact_id\"",
+    "in brackets"
+)]
+#[case(
+    "[[answers]]",
+    "[[answers]]\nstatus = 404\nequals = { pointer = \"/errors/0\", any = true }\nmeans = \"row.not_found\"\n\n[[answers]]",
+    "move this one up"
+)]
 fn a_broken_file_is_refused_with_its_line(
     #[case] from: &str,
     #[case] to: &str,
@@ -515,8 +642,47 @@ fn a_broken_file_is_refused_with_its_line(
 }
 
 #[test]
+fn an_answer_that_confirms_a_step_otherwise_is_reached_by_its_example() {
+    let gone = "{ pointer = \"/errors/0/code\", text = \"gone\" }";
+    let rule = format!("[[answers]]\nstatus = 410\nequals = {gone}\nmeans = \"row.deleted\"\n\n");
+    let text = broken("[[answers]]", &format!("{rule}[[answers]]"));
+    let problem = ProviderFile::parse(&text).unwrap_err();
+    assert!(problem.why.contains("no example reaches"), "{problem}");
+    let example = "[[replies]]\nto = \"delete\"\nstatus = 410\nid = \"64f0a1b2c3d4e5f6a7b8c9d0\"\n\
+                   body = '{\"errors\":[{\"code\":\"gone\"}]}'\nmeans = \"row.deleted\"\n";
+    ProviderFile::parse(&format!("{text}\n{example}")).unwrap();
+}
+
+#[test]
+fn a_pattern_is_of_the_whole_id() {
+    let text = broken("^[0-9a-f]{24}$", "^[0-9a-f]{24}|[0-9]{3}$");
+    let pattern = ProviderFile::parse(&text).unwrap().id_pattern().unwrap();
+    assert!(pattern.is_match("123") && pattern.is_match(&"a".repeat(24)));
+    for other in ["x123", "1234", &"a".repeat(25)] {
+        assert!(!pattern.is_match(other), "{other}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_used_and_a_name_that_is_none_lead_on() {
+    let world = World::new();
+    world.write("ours.toml", "name = \"ours\"\n");
+    world
+        .call(&["providers", "./ours.toml"])
+        .code(2)
+        .says("userpurge help providers");
+    world.write("users.csv", "id\n1\n");
+    world.configure("[accounts.front]\nprovider = \"front\"\ntoken = \"t\"\n");
+    world
+        .call(&["plan", "users.csv", "--action", "delete"])
+        .code(2)
+        .says("or a path such as `./");
+}
+
+#[test]
 fn an_unknown_user_who_is_answered_like_a_deleted_one_needs_the_look() {
     let text = ProviderFile::shipped_text("auth0").unwrap();
+    let text = text.replace("\"auth0\"", "\"ours\"");
     let problem = ProviderFile::parse(&text.replace("look_first = true\n", "")).unwrap_err();
     assert!(problem.why.contains("`look_first = true`"), "{problem}");
     let example =
@@ -814,6 +980,58 @@ fn the_example_of_the_help_is_a_whole_file_and_purges() {
         (stands("41").as_str(), stands("42").as_str()),
         ("deleted", "active")
     );
+}
+
+#[test]
+fn every_key_of_the_format_stands_in_the_help() {
+    let help = include_str!("../../src/help/providers.md");
+    let (_, table) = help.split_once("## All keys of a file").unwrap();
+    let inline = |key: &str, from: &str| {
+        (
+            from.to_owned(),
+            from.replacen('{', &format!("{{ {key} = 1, "), 1),
+        )
+    };
+    let mut places: Vec<(String, String)> = [
+        "[auth]",
+        "[look]",
+        "[actions.delete]",
+        "[[answers]]",
+        "[limits]",
+        "[ids]",
+        "[[replies]]",
+    ]
+    .map(|place| (place.to_owned(), format!("{place}\nzzz = 1")))
+    .into();
+    places.push(("name ".to_owned(), "zzz = 1\nname ".to_owned()));
+    places.push(inline("zzz", "success = {"));
+    let mut known = Vec::new();
+    for (from, to) in places {
+        let why = ProviderFile::parse(&broken(&from, &to)).unwrap_err().why;
+        let (_, keys) = why
+            .split_once("expected ")
+            .unwrap_or_else(|| panic!("{from}: {why}"));
+        known.extend(keys.split('`').skip(1).step_by(2).map(str::to_owned));
+    }
+    let why = ProviderFile::parse(&broken(
+        "headers  = { limit",
+        "headers  = { zzz = \"x\", limit",
+    ))
+    .unwrap_err()
+    .why;
+    let (_, keys) = why.split_once("the keys are ").unwrap();
+    known.extend(keys.split(", ").map(str::to_owned));
+    known.extend(["pointer", "id", "text", "number", "any"].map(str::to_owned));
+    assert!(known.len() > 40, "{known:?}");
+    for key in known {
+        let is_told = |line: &str| {
+            let cell = line.split('|').nth(1).unwrap_or_default();
+            cell.contains(&format!("`{key}`"))
+                || cell.contains(&format!("[{key}]"))
+                || cell.contains(&format!("[{key}."))
+        };
+        assert!(table.lines().any(is_told), "{key}");
+    }
 }
 
 /// What is answered to a read at `base`.

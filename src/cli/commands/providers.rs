@@ -61,7 +61,7 @@ pub(in crate::cli) fn execute(about: Option<&str>, is_json: bool) -> Result<Exit
 /// The provider from a file that is shipped as `name`, or stands there.
 pub(super) fn provider_file(name: &str) -> Result<(ProviderKind, Arc<ProviderFile>), CliError> {
     let found = own_provider(name, Path::new(""));
-    let found = found.map_err(|why| CliError::refuse(why, "fix the file and try again"))?;
+    let found = found.map_err(|why| CliError::refuse(why, "see `userpurge help providers`"))?;
     found.ok_or_else(|| {
         let known = ProviderKind::ALL.map(ProviderKind::name).into_iter();
         let meant = did_you_mean(closest(name, known.chain(ProviderFile::shipped_names())));

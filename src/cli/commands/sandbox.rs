@@ -84,13 +84,12 @@ fn named(file: String) -> String {
 }
 
 fn write_config(path: &Path, config: &str) -> Result<(), CliError> {
-    let failed = |error: std::io::Error| {
+    write_text(path, false, config, |error| {
         let message = format!("cannot write {}: {error}", path.display());
         let help =
             "leave `--write-config` out if the file is of this sandbox, or name another file";
         CliError::refuse(message, help)
-    };
-    write_text(path, false, config, failed)
+    })
 }
 
 /// The users of the input at `path`.

@@ -75,7 +75,7 @@ pub(super) fn word(verdict: &Verdict) -> String {
 
 impl FileRule {
     /// Whether an answer is what this rule says. A page is nobody's answer.
-    fn fits(&self, id: &str, body: &Body<'_>, status: u16) -> bool {
+    pub(super) fn fits(&self, id: &str, body: &Body<'_>, status: u16) -> bool {
         if status != self.status || matches!(body, Body::Markup) {
             return false;
         }
@@ -137,11 +137,11 @@ impl ProviderFile {
         let rule = self.answer(id, reply).map(|place| &self.answers[place]);
         let known = rule.and_then(|rule| meaning(rule.means.as_deref()?));
         let said = match rule {
-            // Known by its form alone, which is the provider's own.
-            Some(rule) if said.is_empty() && rule.equals.is_some() => Detail::ours(
-                "known_answer",
-                format!("HTTP {} in the provider's form", reply.status),
-            ),
+            // Known by its form, which is the provider's own, or by a text of several words.
+            Some(rule) if said.code.is_none() && rule.equals.is_some() => {
+                let form = || format!("HTTP {} in the provider's form", reply.status);
+                Detail::ours("known_answer", said.message.unwrap_or_else(form))
+            }
             _ => said,
         };
         match known.unwrap_or_else(|| verdict::by_status(reply, &body, said.clone())) {

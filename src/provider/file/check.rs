@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use ::http::{HeaderName, HeaderValue};
+use ::http::HeaderValue;
 use serde_json::Value;
 use thiserror::Error;
 use toml::Spanned;
@@ -13,6 +13,7 @@ use url::Url;
 
 use super::answers::{meaning, word, words};
 use super::format::{FileCall, FileExample, FileRule, ID, KEY, ProviderFile, keys_in, strings};
+use super::texts::{is_free_header, is_line};
 use crate::domain::{Action, FindBy, Name, ProviderKind, Quota, Step, UserId, UserState};
 use crate::provider::{Reply, Verdict, base_url};
 
@@ -22,8 +23,8 @@ const REASONS: &str = include_str!("reasons.txt");
 /// The most actions a provider may have.
 const ACTIONS_MAX: usize = 8;
 
-/// The keys of every account, which no file may bring again.
-const TAKEN_KEYS: [&str; 4] = ["provider", "action", "limits", "base_url"];
+/// The keys of every account, which no file may bring again, and what stands for the user's.
+const TAKEN_KEYS: [&str; 5] = ["provider", "action", "limits", "base_url", "id"];
 
 /// What headers of limits may tell.
 const LIMIT_HEADERS: [&str; 5] = ["remaining", "limit", "reset", "reset_is", "retry_after"];
@@ -39,7 +40,7 @@ pub struct FileProblem {
 }
 
 /// A place in a file, by its keys parted by dots, and why that cannot be.
-type Refusal = (String, String);
+pub(super) type Refusal = (String, String);
 
 /// Refuses what stands at `place` for a reason.
 fn refuse<T>(place: &str, why: impl Into<String>) -> Result<T, Refusal> {
@@ -47,13 +48,18 @@ fn refuse<T>(place: &str, why: impl Into<String>) -> Result<T, Refusal> {
 }
 
 /// Refuses what stands at `place`, unless it is fit. `reason`: a word of [`REASONS`].
-fn fit(is_fit: bool, place: impl AsRef<str>, reason: &str) -> Result<(), Refusal> {
+pub(super) fn fit(is_fit: bool, place: impl AsRef<str>, reason: &str) -> Result<(), Refusal> {
     if is_fit {
         return Ok(());
     }
+    refuse(place.as_ref(), told(reason).unwrap_or(reason))
+}
+
+/// The reason behind the word `reason`, or what is to be done about a message of the parser.
+fn told(reason: &str) -> Option<&'static str> {
     let mut all = REASONS.lines().filter_map(|line| line.split_once(": "));
     let why = all.find(|(word, _)| *word == reason);
-    refuse(place.as_ref(), why.map_or(reason, |(_, why)| why))
+    why.map(|(_, why)| why)
 }
 
 impl ProviderFile {
@@ -66,12 +72,15 @@ impl ProviderFile {
         };
         let syntax = |error: &toml::de::Error| {
             let at = error.span().map_or(0, |span| span.start);
-            let words: Vec<&str> = error.message().lines().collect();
-            problem(at, words.join(", "))
+            let words = error.message().trim_end().replace('\n', ", ");
+            // The parser names the types of its own language.
+            let (what, type_) = words.rsplit_once(", expected ").unwrap_or((&words, &words));
+            let plain = told(type_).map(|told| format!("{what}; {told}"));
+            problem(at, plain.unwrap_or_else(|| words.clone()))
         };
         let root = DeTable::parse(text).map_err(|error| syntax(&error))?;
         let file: Self = toml::from_str(text).map_err(|error| syntax(&error))?;
-        match file.check() {
+        match file.check(text) {
             Ok(()) => Ok(file),
             Err((place, why)) => Err(problem(
                 span_of(root.get_ref(), place.split('.')).start,
@@ -80,8 +89,9 @@ impl ProviderFile {
         }
     }
 
-    fn check(&self) -> Result<(), Refusal> {
+    fn check(&self, text: &str) -> Result<(), Refusal> {
         self.check_names()?;
+        self.check_facts(text)?;
         self.check_actions()?;
         self.check_address()?;
         self.check_auth()?;
@@ -95,20 +105,21 @@ impl ProviderFile {
                 let why = format!("`means` must be one of {}", known.join(", "));
                 return refuse(&place, why);
             }
+            rule.check_is_of_user(&place)?;
         }
         self.check_limits()?;
         self.check_examples()?;
+        self.check_pattern()?;
         self.check_shown()
     }
 
     fn check_names(&self) -> Result<(), Refusal> {
         let mut own = ProviderKind::ALL.iter();
         let is_taken = own.any(|kind| kind.name() == self.name);
-        let is_said = |text: &String| !text.trim().is_empty();
         let (count, sources) = (self.actions.len(), &self.source);
         fit(!is_taken && Name::new(&self.name).is_some(), "name", "name")?;
-        fit(is_said(&self.title), "title", "title")?;
-        fit(sources.iter().any(is_said), "source", "source")?;
+        fit(is_line(&self.title), "title", "title")?;
+        fit(sources.iter().any(|it| is_line(it)), "source", "source")?;
         fit((1..=ACTIONS_MAX).contains(&count), "actions", "actions")
     }
 
@@ -117,7 +128,7 @@ impl ProviderFile {
         for (name, action) in &self.actions {
             let place = format!("actions.{name}");
             for (key, text) in [("says", &action.says), ("undo", &action.undo)] {
-                fit(!text.trim().is_empty(), format!("{place}.{key}"), "blank")?;
+                fit(is_line(text), format!("{place}.{key}"), "blank")?;
             }
             let (known, count) = (Action::named(name), action.steps.len());
             let is_delete = known == Some(Action::Delete);
@@ -148,8 +159,11 @@ impl ProviderFile {
         let braced = plain.iter().map(|key| format!("{{{key}}}"));
         let filled = braced.fold(self.base_url.clone(), |text, key| text.replace(&key, "key"));
         base_url(&filled).or_else(|why| refuse("base_url", why))?;
+        let has_body = self.all_steps().any(|(_, call, ..)| call.json.is_some());
         for (name, value) in &self.headers {
-            let is_header = name.parse::<HeaderName>().is_ok() && keys_in(value).is_empty();
+            let lower = &*name.to_ascii_lowercase();
+            let is_ours = lower == "authorization" || has_body && lower == "content-type";
+            let is_header = is_free_header(name) && !is_ours && keys_in(value).is_empty();
             let is_fit = is_header && value.parse::<HeaderValue>().is_ok();
             fit(is_fit, format!("headers.{name}"), "header")?;
         }
@@ -163,8 +177,7 @@ impl ProviderFile {
         let ways = pairs.into_iter().chain(others).map(usize::from);
         fit(ways.sum::<usize>() == 1, "auth", "auth")?;
         fit(!self.keys().1.is_empty(), "auth", "secret")?;
-        let is_name = |[name, _]: &[String; 2]| name.parse::<HeaderName>().is_ok();
-        let is_fit = auth.header.iter().all(is_name);
+        let is_fit = (auth.header.iter()).all(|[name, _]| is_free_header(name));
         fit(is_fit, "auth.header", "header-name")?;
         let Some(call) = &auth.client_credentials else {
             return Ok(());
@@ -188,8 +201,11 @@ impl ProviderFile {
             fit(call.request.starts_with("GET "), &place, "get")?;
         }
         let mut pointers = [&identify.tenant, &identify.caller].into_iter().flatten();
-        let is_fit = pointers.all(|pointer| pointer.starts_with('/'));
-        fit(is_fit, "identify", "pointer")?;
+        fit(
+            pointers.all(|it| it.starts_with('/')),
+            "identify",
+            "pointer",
+        )?;
         let (Some(standing), Some(unknown)) = (&look.standing, &look.unknown) else {
             return fit(false, "look", "look");
         };
@@ -201,6 +217,7 @@ impl ProviderFile {
             rule.check(place)?;
             let is_alone = !rule.accepted && rule.means.is_none();
             fit(is_proof && is_alone, place, "proof")?;
+            rule.check_is_of_user(place)?;
         }
         for (name, action) in &self.actions {
             for (place, call) in action.steps.iter().enumerate() {
@@ -254,7 +271,8 @@ impl ProviderFile {
             fit(is_known, format!("limits.headers.{key}"), "limit-header")?;
         }
         let reset = limits.headers.get("reset_is").map(String::as_str);
-        let is_reset = matches!(reset, None | Some("seconds" | "epoch"));
+        let has_reset = limits.headers.contains_key("reset");
+        let is_reset = reset.map_or(!has_reset, |unit| ["seconds", "epoch"].contains(&unit));
         fit(is_reset, "limits.headers.reset_is", "reset")?;
         let mut weights = limits.weight.keys();
         let is_weight = weights.all(|key| key == "write") && self.defaults().is_some();
@@ -296,13 +314,17 @@ impl ProviderFile {
                 "none",
                 "several",
             ];
-            if !reads.iter().chain(&successes).any(|own| *own == meant) {
+            let step = self.step_named(&example.to);
+            let success = step.and_then(|(_, call, ..)| call.success.as_ref());
+            let is_confirmed = success.is_some_and(|rule| rule.takes(example));
+            if !reads.contains(&meant.as_str()) && !is_confirmed {
                 reached.extend(self.answer(&example.id, &example.reply()));
             }
         }
-        for rule in 0..self.answers.len() {
-            let is_reached = reached.contains(&rule);
-            fit(is_reached, format!("answers.{rule}"), "unreached")?;
+        for (place, rule) in self.answers.iter().enumerate() {
+            let is_taken = self.replies.iter().any(|example| rule.takes(example));
+            let why = if is_taken { "taken" } else { "unreached" };
+            fit(reached.contains(&place), format!("answers.{place}"), why)?;
         }
         Ok(())
     }
@@ -382,7 +404,7 @@ impl ProviderFile {
 }
 
 impl FileExample {
-    fn reply(&self) -> Reply {
+    pub(super) fn reply(&self) -> Reply {
         Reply {
             status: self.status,
             body: self.body.clone().into(),
@@ -396,11 +418,9 @@ impl FileCall {
     fn only(&self, place: &str, known: &[&str]) -> Result<(), Refusal> {
         let all = serde_json::to_value(self).unwrap_or_default();
         let given = all.as_object().into_iter().flatten();
-        let given = given
-            .filter(|(_, value)| !value.is_null())
-            .map(|(key, _)| key);
-        let mut unknown = given.filter(|key| *key != "request" && !known.contains(&key.as_str()));
-        unknown.next().map_or(Ok(()), |key| {
+        let given = given.filter(|(key, value)| !value.is_null() && *key != "request");
+        let mut unknown = given.filter(|(key, _)| !known.contains(&key.as_str()));
+        unknown.next().map_or(Ok(()), |(key, _)| {
             let known = known.join("`, `");
             let why = format!("unknown key `{key}`, expected `request`, `{known}`");
             refuse(&format!("{place}.{key}"), why)
@@ -424,6 +444,13 @@ impl FileCall {
         let Some((_, segments, query)) = self.parts() else {
             return fit(false, &place, "request");
         };
+        fit(!segments.contains(&""), &place, "empty-segment")?;
+        let mut keys = keys_in(&self.request).into_iter();
+        fit(
+            keys.all(|key| key == slot.trim_matches(['{', '}'])),
+            &place,
+            "no-key",
+        )?;
         let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~:".contains(&byte);
         let plain = |text: &str| text == slot || text.bytes().all(is_part);
         let is_segment = |it: &&str| plain(it) && !matches!(*it, "" | "." | "..");
@@ -480,8 +507,11 @@ impl FileRule {
         fit(self.means.is_none(), place, "means")?;
         fit(!is_any, place, "any")?;
         fit(is_status, place, "status")?;
-        let is_more = equals.is_some() || self.empty || self.accepted;
-        fit(is_more, place, "alone")
+        fit(
+            equals.is_some() || self.empty || self.accepted,
+            place,
+            "alone",
+        )
     }
 }
 

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
 use ::http::Method;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use toml::value::Datetime;
 
@@ -52,8 +53,10 @@ pub(super) struct FileAuth {
     /// The token.
     pub(super) bearer: Option<String>,
     /// User and password.
+    #[serde(default, deserialize_with = "pair")]
     pub(super) basic: Option<[String; 2]>,
     /// A header's name and value.
+    #[serde(default, deserialize_with = "pair")]
     pub(super) header: Option<[String; 2]>,
     /// The request for a token.
     pub(super) client_credentials: Option<FileCall>,
@@ -234,13 +237,8 @@ impl ProviderFile {
         &'f self,
         name: &'f str,
     ) -> impl Iterator<Item = (&'f str, &'f FileCall)> {
-        let steps = self
-            .actions
-            .get(name)
-            .map_or(&[][..], |action| &action.steps);
-        steps
-            .iter()
-            .map(move |step| (step.name.as_deref().unwrap_or(name), step))
+        let steps = self.actions.get(name).into_iter().flat_map(|it| &it.steps);
+        steps.map(move |step| (step.name.as_deref().unwrap_or(name), step))
     }
 
     /// Every step with its name, its action, and whether it is the action's last.
@@ -320,9 +318,9 @@ impl ProviderFile {
         &self.ids.columns
     }
 
-    /// What an id looks like.
+    /// What the whole id looks like: `^a|b$` anchors each half on one side only.
     pub fn id_pattern(&self) -> Option<regex_lite::Regex> {
-        regex_lite::Regex::new(&self.ids.pattern).ok()
+        regex_lite::Regex::new(&format!("^(?:{})$", self.ids.pattern)).ok()
     }
 
     /// The limits of an account whose configuration states none.
@@ -352,12 +350,16 @@ impl ProviderFile {
     }
 }
 
-/// The keys that stand in braces in `text`.
+/// Two texts, no more and no fewer.
+fn pair<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<[String; 2]>, D::Error> {
+    let pair = Vec::deserialize(deserializer)?.try_into().map(Some);
+    pair.map_err(|_| D::Error::custom("wrong length, expected two texts"))
+}
+
+/// The keys that stand in braces in `text`; of braces that are not closed an empty one.
 pub(super) fn keys_in(text: &str) -> BTreeSet<&str> {
     let pieces = text.split('{').skip(1);
-    pieces
-        .filter_map(|piece| Some(piece.split_once('}')?.0))
-        .collect()
+    (pieces.map(|piece| piece.split_once('}').map_or("", |it| it.0))).collect()
 }
 
 /// Every string within `value`.

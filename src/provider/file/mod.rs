@@ -1,13 +1,14 @@
 //! Providers from files: one user a request, known by id, answered at once or found out by a look.
 //!
 //! A file says which requests there are and what their answers mean, and proves itself: its examples are
-//! judged whenever it is read. `format` is what stands in it, `check` what is refused of it, `answers`
+//! judged whenever it is read. `format` is what stands in it, `check` and `texts` what is refused of it, `answers`
 //! what an answer means, `served` how the sandbox serves it. Here is what requests are made of it.
 
 mod answers;
 mod check;
 mod format;
 mod served;
+mod texts;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -75,14 +76,11 @@ pub struct FileSettings {
 impl FileSettings {
     /// `template` with the account's values in place of its keys.
     fn fill(&self, template: &str) -> String {
-        let mut text = template.to_owned();
-        for (key, value) in &self.plain {
-            text = text.replace(&format!("{{{key}}}"), value);
-        }
-        for (key, secret) in &self.secrets {
-            text = text.replace(&format!("{{{key}}}"), secret.expose_secret());
-        }
-        text
+        let plain = self.plain.iter().map(|(key, value)| (key, &**value));
+        let secrets = self.secrets.iter();
+        let secrets = secrets.map(|(key, secret)| (key, secret.expose_secret()));
+        let put = |text: String, (key, value)| text.replace(&format!("{{{key}}}"), value);
+        plain.chain(secrets).fold(template.to_owned(), put)
     }
 
     fn is_minting(&self) -> bool {
