@@ -223,27 +223,16 @@ impl From<io::Error> for CliError {
 /// A ledger that is not there is a mistake of the command line; anything else is trouble with it.
 impl From<LedgerError> for CliError {
     fn from(error: LedgerError) -> Self {
-        if let LedgerError::Damaged {
-            path,
-            reason,
-            line,
-            byte,
-        } = &error
+        if let LedgerError::Damaged { path, reason, .. } = &error
+            && *reason == LedgerDamage::NotAHeader
         {
             let shown = path.display().to_string();
-            if let LedgerDamage::CutOff { head } = reason {
-                let what = format!(
-                    "ledger `{shown}` ends before line {line} (byte {byte}), and no line has the fingerprint {head}"
-                );
-                let help = "compare it with the one that was noted; if it is the same, lines were cut off at the end, the ledger was rewritten, or it is another one";
-                return Self::message(ExitCode::Ledger, what, Some(help));
-            }
-            if *reason == LedgerDamage::NotAHeader && !shown.ends_with(LEDGER_SUFFIX) {
-                let its = format!("{shown}{LEDGER_SUFFIX}");
-                let meant = Path::new(&its).exists();
-                let meant = meant.then(|| format!("did you mean `{its}`?"));
-                let usual = || format!("the ledger of an input is called INPUT{LEDGER_SUFFIX}");
+            let its = format!("{shown}{LEDGER_SUFFIX}");
+            let is_input = Path::new(&its).exists();
+            if is_input || !shown.ends_with(".jsonl") {
                 let what = format!("`{shown}` is no ledger: it does not begin like one");
+                let usual = || format!("the ledger of an input is called INPUT{LEDGER_SUFFIX}");
+                let meant = is_input.then(|| format!("did you mean `{its}`?"));
                 return Self::refuse(what, meant.unwrap_or_else(usual));
             }
         }
@@ -294,17 +283,13 @@ pub(super) fn describe(error: &(dyn Error + 'static)) -> String {
 /// The place in the configuration that `error` points to; `None`: it points nowhere.
 fn place_in_configuration(error: &ConfigError) -> Option<String> {
     let (name, line, text, marked) = *error.place.clone()?;
-    let place = None;
-    Some(draw(
-        &name,
-        &Excerpt {
-            line,
-            text,
-            marked,
-            place,
-        },
-        "here",
-    ))
+    let excerpt = Excerpt {
+        line,
+        text,
+        marked,
+        place: None,
+    };
+    Some(draw(&name, &excerpt, "here"))
 }
 
 /// The place in an input, or in a protect list, that `error` is about; `None`: it is about another

@@ -68,33 +68,26 @@ pub(super) fn text(setup: &Setup, planned: &Planned, connections: &[Connection])
     text
 }
 
-/// What is done to whose users by rows that are tried again.
+/// What is done to whose users by rows that are tried again, a line each.
 pub(super) fn orders(
     setup: &Setup,
     connections: &[Connection],
     queues: &BTreeMap<AccountName, Queues>,
 ) -> String {
-    let mut text = String::new();
-    for connection in connections {
-        let account = setup.account(&connection.name);
-        let Some((account, queues)) = account.zip(queues.get(&connection.name)) else {
-            continue;
-        };
-        let _ = writeln!(text, "{}", wrapped(&place(account, Some(connection)), 2));
-        for (action, rows) in queues {
+    let told = connections.iter().filter_map(|connection| {
+        let account = setup.account(&connection.name)?;
+        let mut text = wrapped(&place(account, Some(connection)), 2) + "\n";
+        for (action, rows) in queues.get(&connection.name)? {
             let (users, what) = (
                 count(rows.len(), "user"),
                 consequence(account.kind(), *action),
             );
-            let _ = writeln!(
-                text,
-                "{}",
-                wrapped(&format!("  {action} {users}: {what}"), 4)
-            );
+            text += &(wrapped(&format!("  {action} {users}: {what}"), 4) + "\n");
         }
         notes(&mut text, setup, account, Duration::ZERO);
-    }
-    text
+        Some(text)
+    });
+    told.collect()
 }
 
 /// Where an account leads, and as whom, once that is known.

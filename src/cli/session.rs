@@ -234,35 +234,29 @@ impl<'a> OpenRun<'a> {
 
     /// What a person is asked, in the words of what is done.
     fn question(&self) -> String {
-        let [mut soft, mut profile, mut for_good] = [0; 3];
+        const SOFTLY: [&str; 2] = ["soft-delete", ""];
+        let mut orders = BTreeMap::new();
         for connection in &self.connections {
-            let queues = self.queues.get(&connection.name).into_iter().flatten();
-            for (action, rows) in queues {
-                *match (connection.kind, *action) {
-                    (ProviderKind::Zendesk, Action::Delete) => &mut soft,
-                    (_, Action::DeletePersonalInformation) => &mut profile,
-                    _ => &mut for_good,
-                } += rows.len();
+            for (action, rows) in self.queues.get(&connection.name).into_iter().flatten() {
+                let words = match (connection.kind, *action) {
+                    (ProviderKind::Zendesk, Action::Delete) => SOFTLY,
+                    (_, Action::DeletePersonalInformation) => ["clear the profile of", " for good"],
+                    _ => ["delete", " for good"],
+                };
+                *orders.entry(words).or_insert(0) += rows.len();
             }
         }
-        let users = |count| words::count(count, "user");
-        let orders = [
-            (soft, format!("soft-delete {}", users(soft))),
-            (
-                profile,
-                format!("clear the profile of {} for good", users(profile)),
-            ),
-            (for_good, format!("delete {} for good", users(for_good))),
-        ];
-        let orders = orders.into_iter().filter(|(count, _)| *count > 0);
+        let told = |([does, how], users): ([&str; 2], u64)| {
+            format!("{does} {}{how}", words::count(users, "user"))
+        };
+        let later = orders
+            .get(&SOFTLY)
+            .map_or("", |_| " Zendesk deletes for good after 30 days.");
         let asked = orders
-            .map(|(_, told)| told)
+            .into_iter()
+            .map(told)
             .collect::<Vec<_>>()
             .join(", and ");
-        let later = match soft {
-            0 => "",
-            _ => " Zendesk deletes for good after 30 days.",
-        };
         let (first, rest) = asked.split_at(asked.len().min(1));
         format!(
             "{}{rest}?{later} This cannot be undone.",

@@ -43,10 +43,7 @@ pub enum LedgerError {
         found: u32,
     },
     /// A line is not what was written.
-    #[error(
-        "ledger `{path}` is damaged at line {line} (byte {byte}): {reason}; the file was left as \
-         it is, go on with a copy of it that is whole"
-    )]
+    #[error("ledger `{path}` {} line {line} (byte {byte}){}", reason.told()[0], reason.told()[1])]
     Damaged {
         /// The ledger.
         path: PathBuf,
@@ -171,10 +168,7 @@ pub enum LedgerDamage {
     )]
     Counts,
     /// No line has the chain that was noted as the last one's.
-    #[error(
-        "the lines that stood here were cut off, or the ledger was rewritten, or it is another \
-         one: no line has the fingerprint {head}"
-    )]
+    #[error("no line has the fingerprint {head}")]
     CutOff {
         /// The chain that was noted.
         head: LedgerHead,
@@ -224,6 +218,19 @@ impl LedgerDamage {
             Self::NotAnEntry { .. } => "not_an_entry",
         }
     }
+
+    /// What stands before and behind the place in the words of an error.
+    fn told(&self) -> [String; 2] {
+        match self {
+            Self::CutOff { .. } => ["ends before".to_owned(), format!(", and {self}")],
+            _ => [
+                "is damaged at".to_owned(),
+                format!(
+                    ": {self}; the file was left as it is, go on with a copy of it that is whole"
+                ),
+            ],
+        }
+    }
 }
 
 impl LedgerError {
@@ -257,6 +264,14 @@ impl LedgerError {
                     "wait until it is over{}",
                     watch.unwrap_or_default()
                 ));
+            }
+            Self::Damaged {
+                reason: LedgerDamage::CutOff { .. },
+                ..
+            } => {
+                let help = "compare it with the one that was noted; if it is the same, lines were cut off at \
+                            the end, the ledger was rewritten, or it is another one";
+                return Some(help.to_owned());
             }
             Self::Lost { path, how } => (path, how),
             _ => return None,

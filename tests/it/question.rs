@@ -185,7 +185,7 @@ fn each_kind_of_deletion_is_asked_for_in_its_own_words() {
     let terminal = world.terminal(120);
     terminal.types("userpurge run users.csv; echo code $?");
     let screen = terminal.until("it asks", |screen| screen.ends_with("to go on:"));
-    let asked = "Soft-delete 2 users, and delete 2 users for good? Zendesk deletes for good after 30 days. \
+    let asked = "Delete 2 users for good, and soft-delete 2 users? Zendesk deletes for good after 30 days. \
                  This cannot be undone.";
     assert!(screen.replace('\n', " ").contains(asked), "{screen}");
     assert_eq!(world.deletions().len(), 0);

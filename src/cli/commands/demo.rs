@@ -62,10 +62,8 @@ pub(in crate::cli) async fn execute(disk: &dyn Disk) -> Result<ExitCode, CliErro
 fn run_args(folder: &Path) -> Result<Box<RunArgs>, CliError> {
     let (input, config) = (folder.join("demo.csv"), folder.join("userpurge.toml"));
     let words = ["userpurge", "run", "--yes", "--config"].map(OsStr::new);
-    let words = words
-        .into_iter()
-        .chain([config.as_os_str(), input.as_os_str()]);
-    match Cli::try_parse_from(words).map(|cli| cli.command) {
+    let paths = [config.as_os_str(), input.as_os_str()];
+    match Cli::try_parse_from(words.into_iter().chain(paths)).map(|cli| cli.command) {
         Ok(Command::Run(mut args)) => {
             args.work.is_demo = true;
             Ok(args)

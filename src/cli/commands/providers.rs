@@ -25,9 +25,8 @@ pub(in crate::cli) fn execute(about: Option<&str>, is_json: bool) -> Result<Exit
         Some(name) => match (name.parse(), ProviderFile::shipped_text(name)) {
             (Ok(kind), _) => vec![kind],
             (Err(()), Some(text)) if !is_json => {
-                return put_page(text)
-                    .map(|()| ExitCode::Success)
-                    .map_err(CliError::from);
+                put_page(text)?;
+                return Ok(ExitCode::Success);
             }
             (Err(()), _) => vec![provider_file(name)?.0],
         },
