@@ -156,7 +156,8 @@ fn a_line_that_is_no_json_is_underlined_where_it_breaks_off_and_a_value_where_it
         5 | {"id":"7","account":["a"]}
           | ^^^^^^^^^^^^^^^^^^^^^^^^^^
       line 6: account: no account has the name in the row; did you mean `acme`?
-        (accounts: acme, chat, crm)
+        (accounts: acme, chat, crm); if the column means something else, give
+        `--account-column none`
          --> users.jsonl:6:1
         6 | {"id":8,"account":"acmee"}
           | ^^^^^^^^^^^^^^^^^^^^^^^^^^
