@@ -229,7 +229,7 @@ impl From<LedgerError> for CliError {
             let shown = path.display().to_string();
             let its = format!("{shown}{LEDGER_SUFFIX}");
             let is_input = Path::new(&its).exists();
-            if is_input || !shown.ends_with(".jsonl") {
+            if is_input || path.extension().is_none_or(|it| it != "jsonl") {
                 let what = format!("`{shown}` is no ledger: it does not begin like one");
                 let usual = || format!("the ledger of an input is called INPUT{LEDGER_SUFFIX}");
                 let meant = is_input.then(|| format!("did you mean `{its}`?"));
