@@ -230,6 +230,9 @@ pub struct LimitAhead {
     pub taken: u32,
     /// When the first of these is free again.
     pub frees_at: Time,
+    /// When the last of these is; `None`: when the first is, as far as is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub all_free_at: Option<Time>,
 }
 
 impl AccountPlan {

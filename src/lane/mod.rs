@@ -324,12 +324,13 @@ impl Lane {
         requests: &BTreeMap<Option<Step>, u64>,
         now: Now,
     ) -> Vec<LimitAhead> {
-        let ahead = |(step, quota, taken, frees_in)| LimitAhead {
+        let ahead = |(step, quota, taken, [first, last]): (_, _, _, [Duration; 2])| LimitAhead {
             step,
             quota,
             requests: requests.get(&step).copied().unwrap_or(0),
             taken,
-            frees_at: now.wall.after(frees_in),
+            frees_at: now.wall.after(first),
+            all_free_at: Some(now.wall.after(last)),
         };
         self.limits.held(now.instant).map(ahead).collect()
     }

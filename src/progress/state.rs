@@ -74,10 +74,13 @@ struct Slots {
 impl Slots {
     fn new(limit: &LimitAhead) -> Self {
         let taken = limit.taken.min(limit.quota.requests().get());
+        let last = limit.all_free_at.unwrap_or(limit.frees_at);
+        let between = last.saturating_since(limit.frees_at) / taken.max(2).saturating_sub(1);
+        let nth = |n| limit.frees_at.after(between.saturating_mul(n));
         Self {
             limit: limit.clone(),
             sent: 0,
-            free_at: (0..taken).map(|_| limit.frees_at).collect(),
+            free_at: (0..taken).map(nth).collect(),
         }
     }
 
@@ -317,7 +320,10 @@ impl AccountState {
         let halves = self.halves.min(left);
         let each = slots.limit.requests as f64 / self.plan.rows.max(1) as f64;
         let sent = slots.sent as f64 / each + halves as f64;
-        let goes_on = (sent / (self.done() + halves).max(1) as f64).min(1.0);
+        let goes_on = match self.done() + halves {
+            0 => 1.0,
+            begun => (sent / begun as f64).min(1.0),
+        };
         let rows = (left - halves) as f64 * goes_on + halves as f64;
         (rows * each).ceil() as u64
     }

@@ -160,3 +160,18 @@ fn the_time_left_is_the_longest_of_limits_pace_and_pause() {
     acme: 51 of 100 rows, 0 not done, stopped: too many rows failed or were refused
     "#);
 }
+
+/// What was sent before this session comes free one after another, not all with the first.
+#[test]
+fn slots_that_are_taken_already_are_waited_for_one_by_one() {
+    for (all_free_at, left) in [(json!(at(60)), "1m 00s"), (json!(null), "10s")] {
+        let limit = json!({"quota": "60/1m", "requests": 60, "taken": 60, "frees_at": at(10), "all_free_at": all_free_at});
+        let limits = vec![serde_json::from_value(limit).unwrap()];
+        let mut progress = quiet(vec![AccountPlan {
+            limits,
+            ..plan("acme", 60, 0)
+        }]);
+        let told = progress.told(at(0)).join("\n");
+        assert!(told.contains(&format!("{left} left")), "{told}");
+    }
+}

@@ -155,21 +155,17 @@ impl Limits {
     }
 
     /// How each quota stands at `now`: of which step (`None`: of the account), how many slots are taken,
-    /// and in how long the first of them is free again.
+    /// and in how long the first and the last of them are free again.
     pub(super) fn held(
         &mut self,
         now: Instant,
-    ) -> impl Iterator<Item = (Option<Step>, Quota, u32, Duration)> {
+    ) -> impl Iterator<Item = (Option<Step>, Quota, u32, [Duration; 2])> {
         let windows = self.windows.iter_mut();
         let windows = windows.flat_map(|(step, windows)| windows.iter_mut().map(|it| (*step, it)));
         windows.map(move |(step, window)| {
-            let (taken, free_at) = window.held(now);
-            (
-                step,
-                window.quota(),
-                taken,
-                free_at.saturating_duration_since(now),
-            )
+            let (taken, ends) = window.held(now);
+            let ends = ends.map(|at| at.saturating_duration_since(now));
+            (step, window.quota(), taken, ends)
         })
     }
 

@@ -96,17 +96,16 @@ impl Window {
         Err(enough.map(|(at, _)| at))
     }
 
-    /// How many slots are taken at `now`, and when the first of ours is free again: by then, if none is.
-    pub(super) fn held(&mut self, now: Instant) -> (u32, Instant) {
+    /// How many slots are taken at `now`, and when the first and the last of ours are free again: by then, if
+    /// none is.
+    pub(super) fn held(&mut self, now: Instant) -> (u32, [Instant; 2]) {
         while self.free_at.front().is_some_and(|at| *at <= now) {
             self.free_at.pop_front();
         }
         let taken = self.ours() + self.others_held(now);
-        let first = self.free_at.front().copied();
-        (
-            u32::try_from(taken).unwrap_or(u32::MAX),
-            first.unwrap_or(now),
-        )
+        let ends = [self.free_at.front(), self.free_at.back()];
+        let ends = ends.map(|at| at.copied().unwrap_or(now));
+        (u32::try_from(taken).unwrap_or(u32::MAX), ends)
     }
 
     /// Takes a slot. Call it only after [`Window::ready`] said there is one. It returns how many slots
