@@ -139,7 +139,7 @@ fn block(lines: &mut Vec<String>, element: &Element<'_>) {
         }
         ("table", _) => {
             for caption in element.elements().filter(|it| it.tag == "caption") {
-                add(format!("{}:", inline(caption)));
+                add(format!("{}:", inline(caption).trim_end_matches('.')));
             }
             add(table(rows(element).into_iter()));
         }
@@ -154,7 +154,9 @@ fn rows(table: &Element<'_>) -> Vec<Vec<String>> {
         for row in part.elements().take(ROWS_MAX) {
             let cells = row.elements().map(inline);
             rows.push(match part.tag {
-                "tfoot" => cells.map(|cell| format!("**{cell}**")).collect(),
+                "tfoot" => cells
+                    .map(|cell| format!("**{cell}**").replace("****", ""))
+                    .collect(),
                 _ => cells.collect(),
             });
         }
