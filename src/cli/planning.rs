@@ -119,9 +119,8 @@ impl Planning {
         }
         let copy = (input == Path::new(DASH)).then(|| input::spool(std::io::stdin().lock()));
         let copy = copy.transpose()?;
-        let called = copy.as_ref().map_or(input, |_| Path::new(STANDARD_INPUT));
         Ok(Self {
-            called: called.display().to_string(),
+            called: STANDARD_INPUT.to_owned(),
             path: copy.as_deref().unwrap_or(input).to_owned(),
             copy,
             read,
@@ -179,10 +178,7 @@ impl Planning {
         // The copy is gone when they read it.
         let planned = planned.map_err(|failure| {
             let failure = failure.or_help(self.lookup_command());
-            match &self.copy {
-                Some(copy) => failure.calling(copy, &self.called),
-                None => failure,
-            }
+            self.by_name(failure)
         });
         Ok((self.setup, planned?))
     }
@@ -312,8 +308,16 @@ impl Planning {
         let read = InputTable::keyed(&self.path, &self.read, by);
         let table = read.and_then(|read| InputTable::open(&self.path, &read));
         // No line is shown: it may name a person.
-        let refused = |error| CliError::from(error).at(None);
-        table.map_err(|error| refused(error).calling(&self.path, &self.called))
+        let failed = table.map_err(|error| CliError::from(error).at(None));
+        failed.map_err(|failure| self.by_name(failure))
+    }
+
+    /// A failure that names the input, and not its copy.
+    fn by_name(&self, failure: CliError) -> CliError {
+        match &self.copy {
+            Some(copy) => failure.calling(copy, &self.called),
+            None => failure,
+        }
     }
 
     /// What the ledger keeps of the input.

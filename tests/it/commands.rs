@@ -203,11 +203,17 @@ fn an_input_in_the_place_of_a_ledger_is_no_damage() {
         let done = done.says(&format!("did you mean `{LEDGER}`?"));
         assert!(!done.err.contains("damage"), "{}", done.err);
     }
-    world.write("others.jsonl", "{\"id\":1}\n");
-    world
-        .call(&["report", "others.jsonl"])
-        .code(2)
-        .says("the ledger of an input is called INPUT.ledger.jsonl");
+    for (name, code, says) in [
+        (
+            "others.txt",
+            2,
+            "the ledger of an input is called INPUT.ledger.jsonl",
+        ),
+        ("others.jsonl", 4, "this may be no ledger at all"),
+    ] {
+        world.write(name, "{\"id\":1}\n");
+        world.call(&["report", name]).code(code).says(says);
+    }
     let head = format!("--head={}", "ab".repeat(32));
     let done = world.call(&["audit", LEDGER, &head]).code(4);
     let done = done.says("and no line has the fingerprint abab");

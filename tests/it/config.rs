@@ -406,7 +406,7 @@ fn a_value_out_of_range_is_told_with_its_line() {
             ZENDESK.replace("acme]", "zoho]"),
             format!("{ZENDESK}{}", ZENDESK.replace("acme]", "Acme]")),
         ]), @r#"
-        `accounts.acme.provider` in `userpurge.toml`, line 2, cannot be used: `zendisk` is not one of `zendesk`, `sunco`, `zoho`, `intercom`, `freshdesk`, `gorgias`, `jira`, `helpscout`, `okta`, `auth0`, `hubspot`
+        `accounts.acme.provider` in `userpurge.toml`, line 2, cannot be used: `zendisk` is not one of `zendesk`, `sunco`, `zoho`, `intercom`, `freshdesk`, `gorgias`, `jira`, `helpscout`, `okta`, `auth0`, `hubspot`, or a path such as `./crm.toml`
         `accounts.acme.provider` in `userpurge.toml`, line 2, cannot be used: it must be a string
         `accounts.acme.subdomain` in `userpurge.toml`, line 3, cannot be used: it is no subdomain; of `https://acme.zendesk.com` write only `acme`: letters, digits and inner hyphens, at most 63
         `accounts.acme.subdomain` in `userpurge.toml`, line 3, cannot be used: it must be a string

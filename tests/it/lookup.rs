@@ -484,7 +484,7 @@ fn what_cannot_be_looked_up_is_refused_before_anybody_is_asked_for() {
     let done = world
         .call(&lookup)
         .code(2)
-        .says("people.json is no whole JSON: a comma is missing");
+        .says("`people.json` is no whole JSON: a comma is missing");
     assert!(!done.err.contains('@'), "{done:?}");
     assert!(world.sandbox().log(None).is_empty());
 }
@@ -499,7 +499,7 @@ fn what_is_said_of_a_lookup_is_about_the_lookup() {
     world
         .call(&[&LOOKUP[..], &["--by", "external-id"]].concat())
         .code(2)
-        .says("no column of `people.csv` is known to hold what `--by external-id` means");
+        .says("`people.csv` has no column that is known to hold what `--by external-id` means");
     let acme = [&plain[..], &["--account", "acme"]].concat();
     let done = world.call(&acme).code(1).says("none for 1");
     let done = done.says("look whether the column holds what `--by email` means");

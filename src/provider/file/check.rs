@@ -446,11 +446,7 @@ impl FileCall {
         };
         fit(!segments.contains(&""), &place, "empty-segment")?;
         let mut keys = keys_in(&self.request).into_iter();
-        fit(
-            keys.all(|key| key == slot.trim_matches(['{', '}'])),
-            &place,
-            "no-key",
-        )?;
+        fit(slot != ID || keys.all(|key| key == "id"), &place, "no-key")?;
         let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~:".contains(&byte);
         let plain = |text: &str| text == slot || text.bytes().all(is_part);
         let is_segment = |it: &&str| plain(it) && !matches!(*it, "" | "." | "..");
