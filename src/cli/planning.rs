@@ -191,14 +191,14 @@ impl Planning {
         };
         let mut source = self.open(open)?;
         refuse_entries(&source, &self.setup.options)?;
-        let decider = self.planner()?;
-        let passed_over = decider.pass_over(
-            &source,
-            &mut self.read,
-            self.setup.options.account.as_deref(),
-        )?;
+        let mut decider = self.planner()?;
+        let named = self.setup.options.account.as_deref();
+        let passed_over = decider.pass_over(&source, &mut self.read, named)?;
         if !passed_over.is_empty() {
             source = open(&path, &self.read)?;
+        }
+        if let Some(list) = &self.setup.options.protect {
+            decider.protect(Path::new(list), &self.own_columns(), &source)?;
         }
         let plan = read_rows(&decider, &mut source, ledger)?;
         let are_addresses = plan.reasons().iter().any(|it| it.why.code == "email");
@@ -218,7 +218,7 @@ impl Planning {
                 None => source.called(),
             },
             likely_column,
-            protected: decider.protect().count().map(|ids| ids as u64),
+            protected: decider.protected().count().map(|ids| ids as u64),
             done_at: std::mem::take(&mut self.done_at),
             mapping: resolved.mapping.clone(),
         };
@@ -233,8 +233,8 @@ impl Planning {
                 input: self.input(&resolved, digest),
                 protect: self.setup.options.protect.clone().map(|path| AgreedFile {
                     path,
-                    sha256: decider.protect().sha256().to_owned(),
-                    ids: Some(decider.protect().count().unwrap_or(0) as u64),
+                    sha256: decider.protected().sha256().to_owned(),
+                    ids: Some(decider.protected().count().unwrap_or(0) as u64),
                 }),
                 done_in: std::mem::take(&mut self.done_in),
             };
@@ -339,11 +339,8 @@ impl Planning {
     pub(super) fn planner(&mut self) -> Result<Planner, CliError> {
         let policies = policies(&self.setup.outline.accounts);
         let options = &self.setup.options;
-        let protect = match &options.protect {
-            Some(path) => ProtectList::read(Path::new(path), &self.own_columns(), &policies)?,
-            None => ProtectList::default(),
-        };
         let done_before = std::mem::take(&mut self.done_before);
+        let protect = ProtectList::default();
         let mut planner = Planner::try_new(policies, options, protect, done_before)?;
         planner.rows_max = self.rows_max;
         Ok(planner)

@@ -13,6 +13,7 @@ use csv_core::ReadRecordResult;
 
 use crate::domain::Record;
 
+use super::decompress::Refused;
 use super::lines::{LineCount, ROW_BYTES_MAX, Text, is_line_end, skip, too_long};
 use super::mapping::{FIELDS, Places};
 use super::row::{Field, Raw, RowProblem, RowReader, is_digits, is_exponent, text_of, trim_cell};
@@ -40,8 +41,8 @@ pub(super) struct CsvRows {
     /// Why the record is not whole.
     problem: Option<RowProblem>,
     places: Places,
-    /// How many columns the header has.
-    columns: usize,
+    /// The header.
+    names: Vec<String>,
 }
 
 impl CsvRows {
@@ -58,7 +59,7 @@ impl CsvRows {
             line,
             problem: None,
             places: Places::default(),
-            columns: COLUMNS_MAX,
+            names: Vec::new(),
         }
     }
 
@@ -76,12 +77,12 @@ impl CsvRows {
                 break;
             }
         }
-        self.columns = self.count;
         if let Some(problem) = &self.problem {
             return Ok(Err(problem.clone()));
         }
         let text = |place| trim_cell(&String::from_utf8_lossy(self.field(place))).to_owned();
-        Ok(Ok((0..self.count).map(text).collect()))
+        self.names = (0..self.count).map(text).collect();
+        Ok(Ok(self.names.clone()))
     }
 
     /// Says which columns the records to come are read from.
@@ -95,6 +96,21 @@ impl CsvRows {
             std::str::from_utf8(self.field(place)).is_ok_and(|cell| trim_cell(cell).is_empty())
         };
         self.problem.is_none() && self.count > 1 && (0..self.count).all(is_blank)
+    }
+
+    /// The cells below the header, each with the name of its column.
+    pub(super) fn named_cells(mut self) -> Vec<(String, String)> {
+        let (names, mut cells) = (self.header(), Vec::new());
+        let names = names.ok().and_then(Result::ok).unwrap_or_default();
+        // Bounded by the text.
+        while matches!(self.advance(), Ok(true)) {
+            if let Raw::Cells(row) = self.raw() {
+                for (name, cell) in names.iter().zip(row) {
+                    cells.push((name.clone(), String::from_utf8_lossy(cell).into()));
+                }
+            }
+        }
+        cells
     }
 
     fn advance_to_record(&mut self) -> io::Result<bool> {
@@ -114,7 +130,7 @@ impl CsvRows {
     /// Before the first column there is no cell that could be missing. The reference decides about
     /// nobody, so that it may be missing at the end; in the middle it may be somebody's name.
     fn check_shift(&self, decides: bool, reference: Option<usize>) -> Result<(), RowProblem> {
-        let (count, columns) = (self.count, self.columns);
+        let (count, columns) = (self.count, self.names.len());
         if count == columns {
             return Ok(());
         }
@@ -140,21 +156,37 @@ impl CsvRows {
     /// The brand's cell. It means something at one provider alone, so that it makes no row invalid here: of
     /// one whose cells may have shifted it is empty, which is no brand.
     fn brand(&self) -> Result<Option<Cow<'_, str>>, RowProblem> {
-        if self.count == self.columns {
+        if self.count == self.names.len() {
             return self.field_text(4);
         }
         Ok(self.places[4].map(|_| Cow::Borrowed("")))
     }
 
-    /// Whether `id` and the cell behind it are the two parts of a number with a decimal comma, such
-    /// as `5,54E+17` or `361808351000,00`: the first part alone may be another user's id.
+    /// Whether `id` and what stands behind it are parts of a number with commas, such as `5,54E+17`,
+    /// `361808351000,00` or `361,808,351`: the first part alone may be another user's id.
     fn is_torn(&self, id: &str) -> bool {
-        let behind = self.id_place() + 1;
-        if behind >= self.count || !id.bytes().all(|byte| byte.is_ascii_digit()) {
-            return false;
-        }
-        let part = std::str::from_utf8(self.field(behind).trim_ascii());
-        part.is_ok_and(|part| is_digits(part) || is_exponent(part))
+        let has_more = self.count > self.names.len();
+        let part = |behind| {
+            let place = Some(self.id_place() + behind).filter(|it| *it < self.count);
+            let bytes = place.map_or(&b""[..], |it| self.field(it).trim_ascii());
+            std::str::from_utf8(bytes).unwrap_or_default()
+        };
+        let is_group = |part: &str| part.len() == 3 && is_digits(part);
+        let are_groups = id.len() <= 3 && is_group(part(1)) && is_group(part(2));
+        let is_mantissa = (has_more || id.len() == 1) && is_exponent(part(1));
+        is_digits(id) && (are_groups || is_mantissa || (has_more && is_digits(part(1))))
+    }
+
+    /// Whether another header stands here, so that what follows may stand in other columns. The same
+    /// one again is none, unless it stands below the title of another table.
+    fn begins_table(&self, is_below_title: bool) -> bool {
+        let place = Some(self.id_place()).filter(|it| self.problem.is_none() && *it < self.count);
+        let id = place.map_or(&b""[..], |it| self.field(it).trim_ascii());
+        let cells = || (0..self.count).map(|place| self.field(place).trim_ascii());
+        let names = || self.names.iter().map(String::as_bytes);
+        id.first().is_some_and(|byte| !byte.is_ascii_digit())
+            && names().any(|name| name == id)
+            && (is_below_title || !cells().eq(names()))
     }
 
     fn id_place(&self) -> usize {
@@ -228,7 +260,13 @@ impl CsvRows {
                     self.problem = Some(too_wide());
                     self.count = 0;
                 }
-                ReadRecordResult::Record | ReadRecordResult::End => return Ok(()),
+                ReadRecordResult::Record | ReadRecordResult::End => {
+                    let is_cut = line_end_given && self.count < self.names.len();
+                    if is_cut && !self.is_empty_row() {
+                        self.problem.get_or_insert_with(cut_short);
+                    }
+                    return Ok(());
+                }
             }
         }
     }
@@ -242,6 +280,13 @@ fn unclosed(line: u64) -> RowProblem {
     RowProblem::new(Field::Row, "unclosed_quote", reason)
 }
 
+/// The problem of a last row without a line end that has less than those above it.
+pub(super) fn cut_short() -> RowProblem {
+    let reason =
+        "the file ends in the middle of this row; fetch it again, or end it if it is whole";
+    RowProblem::new(Field::Row, "cut_short", reason)
+}
+
 fn too_wide() -> RowProblem {
     let reason = format!("the row has more than {COLUMNS_MAX} columns; check the delimiter");
     RowProblem::new(Field::Row, "too_many_columns", reason)
@@ -251,7 +296,16 @@ impl RowReader for CsvRows {
     /// Goes on to the next record; `false`: there is none. Blank lines are passed over, and rows of
     /// nothing but delimiters, which a spreadsheet leaves where rows were cleared.
     fn advance(&mut self) -> io::Result<bool> {
+        let is_blank = |place| self.field(place).trim_ascii().is_empty();
+        let is_whole = self.problem.is_none() && self.names.len() > 1;
+        let is_title = is_whole && (1..self.count).all(is_blank);
         while self.advance_to_record()? {
+            if self.begins_table(is_title) {
+                let what = "has another header below the first, so that what follows is another table, or \
+                            stands in other columns; give that part as a file of its own";
+                let (line, what) = (self.line, what.to_owned());
+                return Err(io::Error::other(Refused::Broken { line, what }));
+            }
             if !self.is_empty_row() {
                 return Ok(true);
             }
@@ -283,13 +337,17 @@ impl RowReader for CsvRows {
         }
         let id = text_of(self.field(id_place), Field::Id)?;
         let bare = trim_cell(id);
-        if self.count > self.columns && self.is_torn(bare) {
+        if self.is_torn(bare) {
             return Err(RowProblem::new(
                 Field::Id,
                 "decimal_comma",
-                "the row has a cell too many, and the id looks like a number that was torn apart at \
-                 its decimal comma; format the column as text and export again",
+                "the id looks like a number that was torn apart at its decimal comma, or between its \
+                 thousands; format the column as text and export again",
             ));
+        }
+        if self.names.get(id_place).is_some_and(|it| it == bare) {
+            let reason = "this is the header again; take the row out";
+            return Err(RowProblem::new(Field::Row, "header_again", reason));
         }
         let [deciding @ .., reference, _] = self.places;
         let decides = deciding.into_iter().flatten().any(|place| place > 0);

@@ -100,8 +100,8 @@ pub(super) enum Refused {
         /// How the file is compressed that is too small to hold so much; `None`: no file may.
         unfolded: Option<Compression>,
     },
-    /// The JSON array is broken at `line`.
-    Json { line: u64, reason: &'static str },
+    /// The file is no whole list, as `line` shows; `what` follows its name.
+    Broken { line: u64, what: String },
 }
 
 /// Lets a number of bytes through, and ends in [`Refused`] if there are more or the compressed data are

@@ -88,21 +88,15 @@ impl InputError {
         }
     }
 
-    /// The ids of `column` are another system's, and `account` takes none of those.
-    pub(crate) fn external_ids(path: &Path, column: String, account: &str, provider: &str) -> Self {
-        let what = format!(
-            "holds no user ids of account `{account}`: its column `{column}` names external ids, which {provider} does not delete by; export the users' own ids, or name the column that holds them with `--id-column`"
-        );
-        let mark = Underlined::Names(vec![column]);
-        Self::about(path, &what).marking(mark, "these are another system's ids")
+    /// The error of the file at `path`, of which `what` follows its name, about `column`.
+    pub(crate) fn of_column(path: &Path, what: &str, column: String, label: &str) -> Self {
+        Self::about(path, what).marking(Underlined::Names(vec![column]), label)
     }
 
-    /// The columns of which any may hold the ids, if that is what is wrong.
-    pub(crate) fn rivals(&self) -> Option<&[String]> {
-        match &self.underlined.as_ref()?.0 {
-            Underlined::Rivals(names) => Some(names),
-            _ => None,
-        }
+    /// The same error without what it advises, which stands behind the first `;`.
+    pub(crate) fn without_advice(self) -> Self {
+        let message = self.message.split(';').take(1).collect();
+        Self { message, ..self }
     }
 
     /// What ended the reading of `path` on `line`.
@@ -118,10 +112,8 @@ impl InputError {
             }
         };
         let what = match refused {
-            Refused::Json { line, reason } => {
-                let what = format!(
-                    "is no whole JSON: {reason} (line {line}); fetch it again, or fix it there"
-                );
+            Refused::Broken { line, what } => {
+                let what = what.replacen(';', &format!(" (line {line});"), 1);
                 return Self::about(path, &what).marking(Underlined::Line(line), "here");
             }
             Refused::Over { unfolded: None, .. } => format!(

@@ -149,7 +149,7 @@ pub(super) fn is_header_in_one_cell(names: &[String], columns: &Columns) -> bool
 }
 
 /// How files begin that hold no rows as text, what they are, and what to do.
-const NO_TEXT: [(&[u8], &str); 8] = [
+const NO_TEXT: [(&[u8], &str); 6] = [
     (
         b"\xD0\xCF\x11\xE0",
         "an old spreadsheet, one with a password, or another Office document; save it as xlsx or CSV",
@@ -168,16 +168,8 @@ const NO_TEXT: [(&[u8], &str); 8] = [
         "a 7-Zip archive; unpack it, and give the file in it",
     ),
     (
-        b"<?xml",
-        "XML, which is not read; export it as CSV or JSON in UTF-8",
-    ),
-    (
-        b"<!doctype html",
-        "an HTML page, as of a sign-in, and no export; sign in and fetch it again",
-    ),
-    (
-        b"<html",
-        "an HTML page, as of a sign-in, and no export; sign in and fetch it again",
+        b"<",
+        "XML or an HTML page, as of a sign-in, and no export; fetch it again as CSV or JSON in UTF-8",
     ),
 ];
 
@@ -339,5 +331,6 @@ fn first_row_line(head: &[u8]) -> Cow<'_, str> {
 
 /// Whether a line of one cell looks more like an id than like the header of a column.
 fn is_one_word_with_a_digit(line: &str) -> bool {
+    let line = trim_cell(line);
     line.contains(|c: char| c.is_ascii_digit()) && !line.contains(is_blank)
 }

@@ -35,6 +35,8 @@ pub(super) struct IdRows {
     /// Whether blanks were taken off its only id.
     trimmed: bool,
     asides: Asides,
+    /// A bit for each length that ids have so far.
+    sizes: u64,
 }
 
 /// What was read, or passed over, that people may not expect.
@@ -68,6 +70,7 @@ impl IdRows {
     /// Reads `text`.
     pub(super) fn new(text: Text) -> Self {
         Self {
+            sizes: 0,
             lines: LineReader::new(text),
             ids: Vec::new(),
             place: 0,
@@ -108,6 +111,11 @@ impl IdRows {
                 self.asides.remarks += u64::from(has_remark);
                 if let [only] = self.ids.as_slice() {
                     self.trimmed = trim_cell(line).len() < line.len() || is_padded(line, only);
+                    let size = 1 << only.len().min(63);
+                    if self.lines.is_cut && self.sizes.is_power_of_two() && size < self.sizes {
+                        self.problem = Some(super::csv::cut_short());
+                    }
+                    self.sizes |= size;
                 }
                 !self.ids.is_empty()
             }
@@ -185,13 +193,12 @@ fn take_ids(line: &str, ids: &mut Vec<Range<usize>>) -> Result<bool, RowProblem>
         );
         return Err(RowProblem::new(Field::Id, code, reason));
     }
-    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let may_be_id = |text: &str| is_number(text) || is_surely_an_id(text);
+    let may_be_id = |text: &str| is_digits(text) || is_surely_an_id(text);
     if is_surely_an_id(first) && !rest.iter().map(word).any(may_be_id) {
         ids.truncate(1);
         return Ok(true);
     }
-    let is_counted = is_number(first) && rest.iter().map(word).any(is_surely_an_id);
+    let is_counted = is_digits(first) && rest.iter().map(word).any(is_surely_an_id);
     Err(if is_counted && !is_surely_an_id(first) {
         RowProblem::new(
             Field::Id,
@@ -268,8 +275,7 @@ fn parts(c: char) -> bool {
 
 /// Whether `text` can be nothing but an id: a number that is long enough, or hexadecimal digits.
 pub(super) fn is_surely_an_id(text: &str) -> bool {
-    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
-    (is_number && text.len() >= DIGITS_MIN) || is_hexadecimal(text)
+    (is_digits(text) && text.len() >= DIGITS_MIN) || is_hexadecimal(text)
 }
 
 fn is_hexadecimal(text: &str) -> bool {
@@ -286,8 +292,7 @@ fn are_alike<'a>(words: impl Iterator<Item = &'a str> + Clone) -> bool {
         return false;
     }
     let count = words.clone().count();
-    let is_number = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit());
-    let are_numbers = words.clone().all(is_number);
+    let are_numbers = words.clone().all(is_digits);
     let lengths = words.map(str::len);
     let (shortest, longest) = lengths.fold((usize::MAX, 0), |(least, most), length| {
         (least.min(length), most.max(length))
@@ -324,8 +329,7 @@ pub(super) fn is_list_line(line: &str) -> bool {
     let word = |place: &Range<usize>| &line[place.clone()];
     match words.as_slice() {
         [first, second, ..] if !is_surely_an_id(word(first)) => {
-            let is_number = word(first).bytes().all(|byte| byte.is_ascii_digit());
-            is_number && is_surely_an_id(word(second))
+            is_digits(word(first)) && is_surely_an_id(word(second))
         }
         [_, _, ..] => take_ids(line, &mut Vec::new()).is_ok_and(|has_remark| !has_remark),
         [] | [_] => false,

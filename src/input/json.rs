@@ -92,16 +92,26 @@ impl JsonRows {
                 }
                 (Some(_), Some(b',')) => self.last = self.take_sign(b',')?,
                 (Some(_), Some(_)) => {
-                    let is_list = self.take_key()? == self.page && self.peek()? == Some(b'[');
-                    if is_list {
+                    let key = self.take_key()?;
+                    if key == self.page && self.peek()? == Some(b'[') {
                         self.has_rows = true;
                         self.enter(b'[')?;
                     } else {
-                        self.take_value()?;
+                        self.pass(key.as_deref().unwrap_or_default())?;
                     }
                 }
             }
         }
+    }
+
+    /// Passes over what a page has under `key`, unless it is another list of users.
+    fn pass(&mut self, key: &str) -> io::Result<()> {
+        if USERS.contains(&key) && self.peek()? == Some(b'[') {
+            let what = "has `users` beside `deleted_users`; `jq .users` and `jq .deleted_users` make a file of each";
+            let (line, what) = (self.lines.next_line(), what.to_owned());
+            return Err(io::Error::other(Refused::Broken { line, what }));
+        }
+        self.take_value()
     }
 
     fn enter(&mut self, bracket: u8) -> io::Result<()> {
@@ -153,7 +163,8 @@ impl JsonRows {
 
     fn broken(&self, reason: &'static str) -> io::Error {
         let line = self.lines.next_line();
-        io::Error::other(Refused::Json { line, reason })
+        let what = format!("is no whole JSON: {reason}; fetch it again, or fix it there");
+        io::Error::other(Refused::Broken { line, what })
     }
 }
 

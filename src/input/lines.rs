@@ -24,6 +24,8 @@ pub(super) struct LineReader {
     buffer: Vec<u8>,
     line: u64,
     too_long: bool,
+    /// Whether the text ended in the line.
+    pub(super) is_cut: bool,
 }
 
 impl LineReader {
@@ -35,6 +37,7 @@ impl LineReader {
             buffer: Vec::new(),
             line: 0,
             too_long: false,
+            is_cut: false,
         }
     }
 
@@ -45,7 +48,7 @@ impl LineReader {
         if self.peek(is_line_end)?.is_none() {
             return Ok(false);
         }
-        self.take(|chunk| memchr2(b'\n', b'\r', chunk))?;
+        self.is_cut = !self.take(|chunk| memchr2(b'\n', b'\r', chunk))?;
         Ok(true)
     }
 

@@ -157,6 +157,9 @@ pub(super) fn same_name(one: &str, other: &str) -> bool {
 pub(super) fn may_hold_ids(name: &str) -> bool {
     let letters = name.chars().filter(|c| c.is_alphanumeric());
     let letters: String = letters.flat_map(char::to_lowercase).collect();
+    if ["iduser", "userids", "requester"].contains(&&*letters) {
+        return true;
+    }
     let Some(stem) = letters.strip_suffix("id") else {
         return false;
     };
@@ -268,39 +271,23 @@ pub(super) fn place_of(
 
 /// The error of `several` places in `names` of which any may hold `field`.
 pub(super) fn clash(path: &Path, names: &[&str], field: Field, several: &[usize]) -> InputError {
-    let shown = path.display();
-    let several: Vec<_> = several
-        .iter()
-        .map(|place| (place + 1, names[*place]))
-        .collect();
-    match several.as_slice() {
-        [(one, first), (other, second), ..]
-            if several.iter().all(|(_, name)| same_name(name, first)) =>
-        {
-            let option = field.option();
-            let mend = match field {
-                Field::Brand => "rename one".to_owned(),
-                _ => format!(
-                    "name the right one, as it is written, with `{option}`, or rename the other"
-                ),
-            };
-            let message = format!(
-                "columns {one} (`{first}`) and {other} (`{second}`) of `{shown}` both match the {field}; {mend}"
-            );
-            let mark = Underlined::Rivals(vec![(*second).to_owned()]);
-            let label = format!("it may be this one or column {one}");
-            InputError::new(path, message).marking(mark, label)
-        }
-        _ => {
-            let rivals: Vec<_> = several.iter().map(|(_, name)| (*name).to_owned()).collect();
-            let message = format!(
-                "`{shown}` has several columns that may hold the user ids: {}; name the right one with `--id-column`",
-                listed(&rivals)
-            );
-            let label = "more than one of these may hold the ids";
-            InputError::new(path, message).marking(Underlined::Rivals(rivals), label)
-        }
-    }
+    let rivals: Vec<String> = several.iter().map(|it| names[*it].to_owned()).collect();
+    let mend = match field {
+        Field::Brand => "rename the others",
+        _ if rivals.iter().all(|it| *it == rivals[0]) => "rename the others",
+        _ => &format!("name the right one with `{}`", field.option()),
+    };
+    let (what, seen) = (
+        if field == Field::Id {
+            "user ids"
+        } else {
+            field.name()
+        },
+        listed(&rivals),
+    );
+    let what = format!("has several columns that may hold the {what}: {seen}; {mend}");
+    let label = "more than one of these may be meant";
+    InputError::about(path, &what).marking(Underlined::Rivals(rivals), label)
 }
 
 /// The error of a file none of whose columns, or JSON keys, is known to hold ids.

@@ -235,13 +235,16 @@ impl<'a> Object<'a> {
         self.0.iter().map(|(key, _)| key.as_ref())
     }
 
-    /// The keys of the objects it holds, and of the first of each of its arrays, written with a dot.
-    pub(super) fn keys_within(&self) -> impl Iterator<Item = String> {
+    /// The keys of the objects it holds, and of the first of each of its arrays, written with a dot, with
+    /// their values as a table's cells give them.
+    pub(super) fn cells_within(&self) -> impl Iterator<Item = (String, String)> {
         let within = |(key, value): &(Cow<'_, str>, &'a RawValue)| {
             let first =
                 || Object::parse(Vec::<&RawValue>::deserialize(*value).ok()?.first()?.get());
             let inner = Object::parse(value.get()).or_else(first)?;
-            let dotted = inner.keys().map(|name| format!("{key}.{name}"));
+            let dotted = inner
+                .cells()
+                .map(|(name, text)| (format!("{key}.{name}"), text()));
             Some(dotted.collect::<Vec<_>>())
         };
         self.0.iter().filter_map(within).flatten()

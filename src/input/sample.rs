@@ -1,6 +1,8 @@
-//! The first rows of a JSON input, looked at for their keys: JSON has no header to ask.
+//! The first rows of an input: of JSON looked at for their keys, as it has no header to ask, and of any
+//! table for a column that looks more like ids than the one that is called so.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::iter::once;
 use std::path::Path;
 
 use super::error::{InputError, Underlined};
@@ -10,7 +12,7 @@ use super::mapping::{
     same_name,
 };
 use super::object::{Object, ZENDESK_LINK};
-use super::row::{Field, RowReader as _};
+use super::row::{Field, RowReader as _, is_digits, trim_cell};
 use super::source::ReadOptions;
 
 /// How many rows are looked at.
@@ -18,6 +20,49 @@ const ROWS_MAX: usize = 1_000;
 
 /// How many different keys of those rows are remembered, of either kind.
 const KEYS_MAX: usize = 1_000;
+
+/// The fewest digits of an id beside which a shorter one counts rows or tickets.
+const LONG_MIN: usize = 8;
+
+/// Refuses ids that were found by the name of their column, where of the `cells` of the first rows, each
+/// with its column's name, those of another are ids twice as long, or a user's.
+pub(super) fn check_rivals(
+    path: &Path,
+    cells: Vec<(String, String)>,
+    mapping: &Columns,
+) -> Result<(), InputError> {
+    // How many digits each cell has; 0: it is no number.
+    let mut columns = BTreeMap::<String, Vec<usize>>::new();
+    for (name, cell) in cells {
+        let cell = trim_cell(&cell);
+        let digits = if is_digits(cell) { cell.len() } else { 0 };
+        if !cell.is_empty() {
+            columns.entry(name).or_default().push(digits);
+        }
+    }
+    let id = mapping.id.as_deref().unwrap_or_default();
+    let chosen = columns.get(id).filter(|cells| !cells.contains(&0));
+    let Some(longest) = chosen.and_then(|cells| cells.iter().copied().max()) else {
+        return Ok(());
+    };
+    let is_rival = |(name, cells): &(&String, &Vec<usize>)| {
+        let (name, lower) = (name.as_str(), name.to_lowercase());
+        let is_field = FIELDS.iter().any(|it| mapping.of(*it) == Some(name));
+        let is_other = is_field || lower.contains("external") || lower.starts_with("userpurge_");
+        let outer = lower.split('.').next().unwrap_or_default();
+        let is_user = ["user", "users", "requester"].contains(&outer);
+        let least = LONG_MIN.max(if is_user { 0 } else { 2 * longest });
+        let ids = cells.iter().filter(|digits| **digits >= least).count();
+        !is_other && ids * 10 >= cells.len() * 9
+    };
+    let rivals = columns.iter().filter(is_rival);
+    let all: Vec<&str> = once(id).chain(rivals.map(|it| it.0.as_str())).collect();
+    let places: Vec<usize> = (0..all.len()).collect();
+    if all.len() > 1 {
+        return Err(clash(path, &all, Field::Id, &places));
+    }
+    Ok(())
+}
 
 /// Which key holds which field, and all keys of the first of `rows`. These may end in the middle of a
 /// row: that is the sample's end, and no fault of the file.
@@ -34,6 +79,7 @@ pub(super) fn resolve_keys(
     let (mut has_row, mut has_object, mut ids_are_hexadecimal) = (false, false, true);
     let columns = &options.columns;
     let mut missing = options.named();
+    let mut cells = Vec::new();
     for _ in 0..ROWS_MAX {
         if !matches!(rows.advance(), Ok(true)) {
             break;
@@ -50,7 +96,12 @@ pub(super) fn resolve_keys(
         let room = |kept: &BTreeSet<String>| KEYS_MAX.saturating_sub(kept.len());
         let (of_own, of_within) = (room(&own), room(&within));
         own.extend(object.keys().map(str::to_owned).take(of_own));
-        within.extend(object.keys_within().take(of_within));
+        cells.extend(object.cells().map(|(key, text)| (key.to_owned(), text())));
+        for (key, text) in object.cells_within().take(of_within) {
+            let is_id = key.to_lowercase().ends_with("id");
+            cells.extend(is_id.then(|| (key.clone(), text)));
+            within.insert(key);
+        }
         missing.retain(|(_, key)| !object.has(key));
     }
     let found = |field| {
@@ -66,6 +117,7 @@ pub(super) fn resolve_keys(
         let is_link = |key: &str| key == ZENDESK_LINK && ids_are_hexadecimal;
         let keys = own.iter().map(String::as_str);
         mapping.id = id_key(path, &keys.filter(|key| !is_link(key)).collect::<Vec<_>>())?;
+        check_rivals(path, cells, &mapping)?;
     }
     let seen = || own.iter().chain(&within).cloned().collect::<Vec<_>>();
     if let (Some((field, wanted)), true) = (missing.first(), has_row) {

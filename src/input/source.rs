@@ -14,7 +14,7 @@ use super::decompress::Compression;
 use super::error::{InputError, Underlined};
 use super::filter::{FILTERED, Test};
 use super::format::{Format, detect, header_below, is_header_in_one_cell, separator_line};
-use super::ids::{Asides, IdRows, numbering};
+use super::ids::{Asides, IdRows, is_surely_an_id, numbering};
 use super::json::{JsonRows, page_key};
 use super::lines::Text;
 use super::mapping::{
@@ -23,7 +23,7 @@ use super::mapping::{
 use super::object::RowKeys;
 use super::open::{Digest, Fingerprint, TextFile, fingerprint, open_text, read_text};
 use super::row::{Field, Raw, RowProblem, RowReader, trim_cell};
-use super::sample::resolve_keys;
+use super::sample::{check_rivals, resolve_keys};
 use super::workbook::ReadSheet;
 
 /// How an input is to be read.
@@ -416,7 +416,7 @@ fn open_csv(
     options: &ReadOptions,
     resolved: &mut Resolved,
 ) -> Result<Box<dyn RowReader>, InputError> {
-    let (head, columns) = (opened.head, &options.columns);
+    let (mut head, columns) = (opened.head, &options.columns);
     let separator_line = separator_line(&head);
     let mut text = opened.text;
     let mut first_line = options.header_line.unwrap_or(1);
@@ -424,6 +424,7 @@ fn open_csv(
         io::copy(&mut (&mut text).take(length as u64), &mut io::sink())
             .map_err(|source| InputError::of_reading(path, 1, source))?;
         first_line += 1;
+        head.drain(..length);
     }
     let delimiter = check_delimiter(path, resolved.delimiter.unwrap_or(','))?;
     let mut rows = CsvRows::new(text, delimiter, first_line);
@@ -438,37 +439,46 @@ fn open_csv(
         );
         InputError::new(path, message).marking(Underlined::Line(line), "this is no header")
     })?;
-    check_header(
-        path,
-        &resolved.columns,
-        (&head, options.header_line.unwrap_or(1)),
-        columns,
-    )?;
+    check_header(path, resolved, (&head, first_line), columns)?;
     let (places, mapping) = resolve(path, &resolved.columns, columns)?;
+    if columns.id.is_none() {
+        let sample = CsvRows::new(Box::new(Cursor::new(head)), delimiter, first_line);
+        check_rivals(path, sample.named_cells(), &mapping)?;
+    }
     rows.read_from(places);
     resolved.mapping = mapping;
     Ok(Box::new(rows))
 }
 
-/// Refuses a first line without a column of ids, if another line looks like the header, or if each
-/// line is quoted as a whole.
+/// Refuses a first line without a column of ids, if another line looks like the header, if it is a row,
+/// or if each line is quoted as a whole.
 fn check_header(
     path: &Path,
-    header: &[String],
+    resolved: &Resolved,
     (head, first_line): (&[u8], u64),
     columns: &Columns,
 ) -> Result<(), InputError> {
-    let shown = path.display();
-    if has_id(header, columns) {
+    let (shown, header) = (path.display(), &resolved.columns);
+    let names_row = columns.id.as_deref().is_some_and(is_surely_an_id);
+    if has_id(header, columns) && !names_row {
         return Ok(());
     }
-    if let Some(line) = header_below(head, columns) {
+    if let Some(line) = header_below(head, columns).filter(|_| !names_row) {
         let line = line + first_line - 1;
         let message = format!(
             "line {first_line} of `{shown}` is no header, and line {line} looks like it; `--header-line {line}` reads on from there"
         );
         let error = InputError::new(path, message);
         return Err(error.marking(Underlined::Line(line), "this looks like the header"));
+    }
+    if (columns.id.is_none() || names_row) && header.iter().any(|it| is_surely_an_id(it)) {
+        let how = match header.as_slice() {
+            [_] if resolved.sheet.is_none() => "`--format ids` reads each line as an id",
+            _ => "put a row above it that names the columns, the one of the ids `id`",
+        };
+        let what = format!("has no header, as its first row holds an id; {how}");
+        let error = InputError::about(path, &what);
+        return Err(error.marking(Underlined::Line(first_line), "this is no header"));
     }
     if columns.id.is_none() && is_header_in_one_cell(header, columns) {
         let message = format!(

@@ -26,6 +26,9 @@ pub(super) const OTHER_THINGS: [&str; 6] = [
 /// The columns that a report adds are called so; they hold no ids.
 const REPORTED: &str = "userpurge_";
 
+/// What a column of actions says of rows that are not meant, a blank between two.
+const NO: &str = "keep no none skip exclude retain false n ignore";
+
 /// A text that only a provider lets pass whose ids may be anything.
 const NO_ID: &str = "no id";
 
@@ -38,7 +41,8 @@ impl Planner {
     ///
     /// # Errors
     ///
-    /// As long as no row has one, the file is read once more, and that may fail.
+    /// As long as no row has one, the file is read once more, and that may fail; or the column of actions
+    /// says of a row that it is not meant.
     pub fn pass_over(
         &self,
         source: &InputSource,
@@ -48,36 +52,46 @@ impl Planner {
         let found = source.resolved().mapping.clone();
         let has_action =
             self.action.is_some() || self.accounts.iter().any(|it| it.action.is_some());
-        let offered = self.accounts.iter().flat_map(|it| it.provider.actions());
-        let actions: Vec<Action> = offered.copied().chain(Action::ALL).collect();
+        let all = self.accounts.iter().flat_map(|it| it.provider.actions());
+        let actions: Vec<Action> = all.copied().chain(Action::ALL).collect();
+        let accounts: Vec<&str> = self.names().collect();
+        let offered: Vec<&str> = actions.iter().map(|it| it.name()).collect();
         let is_auto = |column: &Option<String>, has_default| column.is_none() && has_default;
         let (account, action) = (&mut read.columns.account, &mut read.columns.action);
         let mut columns = [
             found.account.filter(|_| is_auto(account, named.is_some())),
             found.action.filter(|_| is_auto(action, has_action)),
         ];
-        let mut has_other = [false; 2];
+        let (mut has_other, mut no) = ([false; 2], None);
         if columns.iter().any(Option::is_some) {
             let mut once = InputSource::open(source.path(), read)?;
             while columns.iter().any(Option::is_some) && once.advance()?.is_some() {
                 let Ok(record) = once.content() else {
                     continue;
                 };
+                let text = record.action.as_deref().unwrap_or_default();
+                no = no.or_else(|| NO.split(' ').find(|no| no.eq_ignore_ascii_case(text)));
                 // A name that is misspelt is meant as one.
                 let is_near =
                     |it: &str, names: &[&str]| closest(it, names.iter().copied()).is_some();
-                let account = record.account.map(|it| {
-                    self.find(&it) != Err(None) || is_near(&it, &self.names().collect::<Vec<_>>())
-                });
-                let action = record.action.map(|it| {
-                    Action::among(&actions, &it).is_some()
-                        || is_near(&it, &actions.iter().map(|it| it.name()).collect::<Vec<_>>())
-                });
+                let account = record
+                    .account
+                    .map(|it| self.find(&it) != Err(None) || is_near(&it, &accounts));
+                let action = record
+                    .action
+                    .map(|it| Action::among(&actions, &it).is_some() || is_near(&it, &offered));
                 for (place, fits) in [account, action].into_iter().enumerate() {
                     has_other[place] |= fits == Some(false);
                     columns[place].take_if(|_| fits == Some(true));
                 }
             }
+        }
+        if let (Some(column), Some(no)) = (columns[1].take_if(|_| no.is_some()), no) {
+            let what = format!(
+                "says `{no}` in its column `{column}`, which would not be heeded; take the rows out that are not meant, and give `--action-column none`"
+            );
+            let label = "this column says who is not meant";
+            return Err(InputError::of_column(source.path(), &what, column, label));
         }
         let named = [&mut read.columns.account, &mut read.columns.action];
         let all = columns.into_iter().zip(has_other).zip(named);

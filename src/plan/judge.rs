@@ -1,15 +1,17 @@
 //! What the file and the configuration alone say of a row.
 
 use std::collections::{BTreeSet, HashSet};
+use std::path::Path;
 
 use crate::domain::{
-    AccountName, AccountPolicy, Action, FindBy, Outcome, OutcomeEntry, ProviderKind, Record,
-    RunOptions, TaskKey, with_brand,
+    AccountName, AccountPolicy, Action, FindBy, IdProblem, Outcome, OutcomeEntry, ProviderKind,
+    Record, RunOptions, TaskKey, with_brand,
 };
 use crate::input::{
-    FILTERED, Field, InputTable, RowProblem, closest, did_you_mean, holds_several_ids,
+    FILTERED, Field, InputSource, InputTable, RowProblem, closest, did_you_mean, holds_several_ids,
 };
 
+use super::damage::IdLook;
 use super::outline::Why;
 use super::planner::{PlanError, Planner};
 use super::protect::ProtectList;
@@ -17,6 +19,10 @@ use super::protect::ProtectList;
 /// The longest reference that is carried along, in bytes: it stands in every line of the ledger
 /// that speaks of its row.
 const REFERENCE_BYTES_MAX: usize = 1024;
+
+/// What stands where there is no id, a blank between two.
+const NOBODY: &str = "null (null) nil none undefined unknown nan n/a - #n/a #name? #ref! #value! #div/0! \
+                      #num! #null! #error!";
 
 /// A row whose user is to be found: its account, what it names the user by, and its cells.
 pub type Sought = (AccountName, String, Vec<Vec<u8>>);
@@ -114,6 +120,20 @@ impl Planner {
         Ok(planner)
     }
 
+    /// Spares the ids of the list at `path`, which `columns` may hold. `source`: the input; only if it has no
+    /// column of accounts are all its rows of one.
+    pub fn protect(
+        &mut self,
+        path: &Path,
+        columns: &[String],
+        source: &InputSource,
+    ) -> Result<(), PlanError> {
+        let names_accounts = source.resolved().mapping.account.is_some();
+        let only = self.account.filter(|_| !names_accounts);
+        self.protect = ProtectList::read(path, columns, &self.accounts, only)?;
+        Ok(())
+    }
+
     /// What becomes of `row` if no other row and no earlier ledger speaks against it.
     pub(super) fn judge<'a>(
         &'a self,
@@ -176,7 +196,8 @@ impl Planner {
         let record = row.as_ref().ok()?;
         let brand = record.brand.as_deref()?;
         let place = self.account_of(record, true).ok()?;
-        if !self.accounts[place].provider.takes_external_ids() || record.id.is_empty() {
+        let is_nobody = check_id(&self.accounts[place], &record.id).is_err();
+        if !self.accounts[place].provider.takes_external_ids() || is_nobody {
             return None;
         }
         let reason = "the brand is no brand's id, which is at most 24 letters and digits; if the column \
@@ -387,12 +408,37 @@ impl Planner {
     }
 }
 
+/// The id that `text` is at the account of `policy`, as its provider wants it.
+pub(super) fn check_id<'a>(policy: &AccountPolicy, text: &'a str) -> Result<&'a str, IdProblem> {
+    let problem = |code, reason| Err(IdProblem { code, reason });
+    // Nearly all ids begin with a digit.
+    let may_be_word = !text.starts_with(|c: char| c.is_ascii_digit());
+    if may_be_word && NOBODY.split(' ').any(|it| it.eq_ignore_ascii_case(text)) {
+        let reason = "this is what programs and spreadsheets write where there is no id";
+        return problem("nobody", reason);
+    }
+    let id = (policy.check_id)(text)?;
+    let bare = text.trim_start_matches("ObjectId");
+    let bare = bare.trim_matches(|c: char| !c.is_alphanumeric());
+    if bare.len() < text.len() && IdLook::of(bare) == IdLook::Hexadecimal {
+        let reason = "other text stands beside the id; leave nothing but the id";
+        return problem("text_around_id", reason);
+    }
+    let pattern = policy.id_pattern.as_ref();
+    if pattern.is_some_and(|it| !it.is_match(id)) {
+        let reason =
+            "an id of this provider looks otherwise; name another column with `--id-column`";
+        return problem("pattern", reason);
+    }
+    Ok(id)
+}
+
 /// The id as its provider wants it.
 fn id_of<'a>(record: &'a Record<'_>, policy: &AccountPolicy) -> Result<&'a str, Why> {
     if record.id.is_empty() {
         return Err(invalid(Field::Id, "no_id", "the id is blank".to_owned()));
     }
-    let checked = (policy.check_id)(&record.id);
+    let checked = check_id(policy, &record.id);
     let is_one_word = |id: &&str| id.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if !checked.as_ref().is_ok_and(is_one_word) && holds_several_ids(&record.id) {
         return Err(invalid(
@@ -404,17 +450,6 @@ fn id_of<'a>(record: &'a Record<'_>, policy: &AccountPolicy) -> Result<&'a str, 
         ));
     }
     let id = checked.map_err(|it| invalid(Field::Id, it.code, it.reason.to_owned()))?;
-    if policy
-        .id_pattern
-        .as_ref()
-        .is_some_and(|it| !it.is_match(id))
-    {
-        let reason = format!(
-            "an id of {} looks otherwise; name the column of the ids with `--id-column`",
-            policy.provider
-        );
-        return Err(invalid(Field::Id, "pattern", reason));
-    }
     if record.trimmed && (policy.blanks_count)(id) {
         let reason = format!(
             "there are blanks around the id, and an id of {} may have some: with and without them are \

@@ -78,17 +78,9 @@ impl PlanError {
     /// The protect list at `path` cannot be read.
     pub(super) fn unread_list(path: &Path, source: InputError) -> Self {
         let shown = path.display();
-        if let Some(names) = source.rivals() {
-            let names = names.join("`, `");
-            let message = format!(
-                "the protect list `{shown}` has several columns that may hold the ids: `{names}`; give \
-                 a file with one of them alone"
-            );
-            return Self::protect(path, message);
-        }
         let message =
-            format!("could not read the protect list `{shown}`; nothing is sent without it");
-        let (path, source) = (path.to_owned(), Some(Box::new(source)));
+            format!("could not read the protect list `{shown}`, and nothing is sent without it");
+        let (path, source) = (path.to_owned(), Some(Box::new(source.without_advice())));
         Self::Protect {
             path,
             message,
@@ -134,7 +126,7 @@ struct RowsAlike {
 
 impl Planner {
     /// The ids that must never be touched.
-    pub const fn protect(&self) -> &ProtectList {
+    pub const fn protected(&self) -> &ProtectList {
         &self.protect
     }
 
@@ -165,8 +157,12 @@ impl Planner {
         };
         source.each_row(|position, row| reading.take(position, row))?;
         if let (Some(column), Some((account, provider))) = (external, reading.refusing.take()) {
-            let (name, title) = (account.as_str(), provider.title());
-            let error = InputError::external_ids(source.path(), column, name, title);
+            let title = provider.title();
+            let what = format!(
+                "holds no user ids of account `{account}`: its column `{column}` names external ids, which {title} does not delete by; export the users' own ids, or name the column that holds them with `--id-column`"
+            );
+            let label = "these are another system's ids";
+            let error = InputError::of_column(source.path(), &what, column, label);
             return Err(PlanError::Input(error));
         }
         reading.plan.asides = source.asides();

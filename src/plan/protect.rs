@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use crate::domain::{AccountName, AccountPolicy, IdProblem, Outcome, UserId};
-use crate::input::{Field, InputSource, ReadOptions, RowProblem};
+use crate::input::{Field, InputSource, ReadOptions, RowProblem, is_digits};
 
-use super::damage::{fewer_digits, is_broken};
+use super::damage::{IdLook, fewer_digits, is_broken};
+use super::judge::check_id;
 use super::planner::PlanError;
 
 /// The most ids a protect list may hold; they are kept in memory.
@@ -28,11 +29,13 @@ pub struct ProtectList {
     count: usize,
     /// The SHA-256 of the file's bytes, in lower-case hex.
     sha256: String,
+    only: Option<usize>,
 }
 
 impl ProtectList {
     /// Reads the list at `path`, in any format an input may have; columns other than the id's are
-    /// ignored.
+    /// ignored. `columns`: those of ids where none is known. `only`: the place of the one of `accounts` that
+    /// all rows of the input are of.
     ///
     /// # Errors
     ///
@@ -43,6 +46,7 @@ impl ProtectList {
         path: &Path,
         columns: &[String],
         accounts: &[AccountPolicy],
+        only: Option<usize>,
     ) -> Result<Self, PlanError> {
         let shown = path.display();
         let wrong = |message: String| PlanError::protect(path, message);
@@ -58,13 +62,17 @@ impl ProtectList {
                  holds them"
             )));
         }
-        let mut list = Self::default();
+        let mut list = Self {
+            only,
+            ..Self::default()
+        };
         while let Some(position) = source.advance().map_err(unreadable)? {
             list.take(&source, accounts).map_err(|problem| PlanError::Protect {
                 path: path.to_owned(),
                 message: format!(
                     "line {} of the protect list `{shown}` protects nobody: {}; fix or remove it",
-                    position.line, problem.reason
+                    position.line,
+                    problem.reason.split(';').next().unwrap_or_default()
                 ),
                 row: Some((position, problem.field)),
                 source: None,
@@ -80,6 +88,12 @@ impl ProtectList {
             return Err(wrong(format!(
                 "line {line} of the protect list `{shown}` begins with `#`, as a comment does, and would \
                  protect nobody: take the `#` off the id, or put a blank behind it if it is a comment"
+            )));
+        }
+        let sheet = source.resolved().sheet.as_ref();
+        if sheet.is_some_and(|it| it.others > 0) {
+            return Err(wrong(format!(
+                "the protect list `{shown}` leaves the ids of other sheets out; give a file with all of them"
             )));
         }
         if list.ids.is_empty() {
@@ -127,29 +141,29 @@ impl ProtectList {
 
     /// Takes `text` as it is written and as each account's provider cleans it; an error if no
     /// provider could have such an id, or if it is a number that a spreadsheet broke: a provider
-    /// that takes any text would let it pass, and the user it was meant for go unprotected.
+    /// that takes any text would let it pass, and the user it was meant for go unprotected. For the
+    /// same reason, what does not look as a built-in provider's id does must be one wherever rows are of.
     fn insert(&mut self, text: &str, accounts: &[AccountPolicy]) -> Result<(), IdProblem> {
         let mut problem = None;
         let mut fits_one = accounts.is_empty();
-        for policy in accounts {
-            match (policy.check_id)(text) {
+        let mut is_sure =
+            (is_digits(text) && !text.starts_with('0')) || IdLook::of(text) == IdLook::Hexadecimal;
+        for (place, policy) in accounts.iter().enumerate() {
+            match check_id(policy, text) {
                 Ok(id) => {
                     fits_one = true;
                     if id != text {
+                        is_sure = true;
                         self.ids.insert(id.into());
                     }
                 }
-                Err(why) => problem = Some(why),
+                Err(why) if self.only.is_none_or(|only| only == place) => problem = Some(why),
+                Err(_) => {}
             }
         }
         // A whole number may be one provider's id and too short or too long for another's.
-        let is_number = text
-            .chars()
-            .all(|c| c.is_numeric() || "eE+-.,' ".contains(c));
-        let is_whole = text.chars().all(|c| c.is_ascii_digit()) && !text.starts_with('0');
-        let is_damaged = is_number && !is_whole;
         match problem {
-            Some(problem) if !fits_one || is_damaged => Err(problem),
+            Some(problem) if !fits_one || !is_sure => Err(problem),
             None if is_broken(text) && text.contains(['e', 'E', ',', '.']) => Err(IdProblem {
                 code: "broken_number",
                 reason: "a spreadsheet took the id for a number, so its digits are lost",

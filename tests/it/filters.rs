@@ -118,8 +118,8 @@ fn a_test_takes_the_cells_it_says(#[case] text: &str, #[case] taken: &str, #[cas
     let test: Test = text.parse().unwrap();
     let column = text.split(['=', '!', '~', '<', '>']).next().unwrap();
     let column = column.trim().trim_end_matches(" empty");
-    let table = format!("{column};id\n{taken};1\n{left};2\n");
-    for (test, kept) in [(test.clone(), "1"), (test.negated(), "2")] {
+    let table = format!("{column};id\n{taken};u1\n{left};u2\n");
+    for (test, kept) in [(test.clone(), "u1"), (test.negated(), "u2")] {
         let options = ReadOptions {
             tests: vec![test],
             ..ReadOptions::default()

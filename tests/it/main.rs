@@ -53,6 +53,7 @@ mod mixed;
 mod next_run;
 mod noted_head;
 mod notify;
+mod odd_files;
 mod order;
 mod packages;
 mod packed;

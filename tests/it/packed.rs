@@ -671,6 +671,14 @@ fn a_protect_list_may_be_a_sheet_too() {
     let lost: [Row; 2] = [(1, &["id"]), (2, &["#5725767000000411001"])];
     world.write("lost.xlsx", xlsx(&[("Staff", &lost)]));
     refused(&world, "users.csv", &["--protect", "lost.xlsx"], "cell A2");
+    let board: [Row; 2] = [(1, &["id"]), (2, &["#361808353001"])];
+    world.write("both.xlsx", xlsx(&[("Staff", &staff), ("Board", &board)]));
+    refused(
+        &world,
+        "users.csv",
+        &["--protect", "both.xlsx"],
+        "other sheets",
+    );
     world.call(&args).code(0);
     assert_eq!(touched(&world), users(1));
 }

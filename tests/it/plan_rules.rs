@@ -123,7 +123,7 @@ fn an_id_among_other_things_in_a_protect_list_is_seen() {
     ] {
         let mut file = tempfile::Builder::new().suffix(".csv").tempfile().unwrap();
         write!(file, "id\n{text}\n").unwrap();
-        let list = ProtectList::read(file.path(), &[], std::slice::from_ref(&policy));
+        let list = ProtectList::read(file.path(), &[], std::slice::from_ref(&policy), None);
         assert_eq!(list.is_ok(), is_taken, "{text}: {list:?}");
     }
 }

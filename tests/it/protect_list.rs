@@ -123,6 +123,48 @@ fn whoever_is_on_the_list_is_spared(
     "id\n3.61808E+11\n361808351061\n",
     "line 2 of the protect list"
 )]
+// What an account at which any text may be an id would take.
+#[case("list.txt", "a1@acme.example\nb2@acme.example\n", "line 1 of the")]
+#[case("list.txt", "user_361808351050\n", "line 1 of the protect list")]
+#[case("list.txt", "u361808351050\n", "line 1 of the protect list")]
+#[case("list.txt", "361808351050.json\n", "line 1 of the protect list")]
+#[case("list.txt", "2026-01-05T00:00:00\n", "line 1 of the protect list")]
+#[case("list.csv", "id\n361\u{a0}808\u{a0}351\u{a0}050\n", "thousands")]
+#[case("list.csv", "id\n361808351050\n#N/A\n", "line 3 of the protect list")]
+// Other lists below, beside and behind.
+#[case(
+    "list.csv",
+    "id,name\n361808351050,x\nname,id\ny,361808351061\n",
+    "(line 3)"
+)]
+#[case(
+    "list.json",
+    "{\"users\":[{\"id\":361808351050}],\"deleted_users\":[{\"id\":361808351061}]}",
+    "beside `deleted_users`"
+)]
+#[case(
+    "list.json",
+    "[{\"id\":77,\"user\":{\"id\":361808351050}}]",
+    "`id`, `user.id`"
+)]
+#[case(
+    "list.json",
+    "{\"id\":77,\"users\":[{\"id\":361808351050}]}",
+    "`id`, `users.id`"
+)]
+#[case(
+    "list.csv",
+    "id,user\n771,361808351050\n772,361808351061\n",
+    "`id`, `user`"
+)]
+#[case(
+    "list.csv",
+    "ID,Kundennummer\n1,361808351050\n",
+    "`ID`, `Kundennummer`"
+)]
+// Torn.
+#[case("list.csv", "id,name\n3,61808E+11\n", "line 2 of the protect list")]
+#[case("list.txt", "361808351050\n3618083510", "line 2 of the protect list")]
 fn a_list_of_which_anything_would_be_left_out_is_refused(
     #[case] name: &str,
     #[case] text: &str,
@@ -138,4 +180,34 @@ fn a_list_of_which_anything_would_be_left_out_is_refused(
     .concat();
     world.call(&args).code(2).says(says);
     assert!(world.sandbox().log(None).is_empty(), "nobody was asked");
+}
+
+#[test]
+fn a_list_of_texts_counts_where_any_text_is_an_id() {
+    let world = world(true);
+    world.write("chat.csv", "id\njane\njoe\n");
+    world.write("list.csv", "id\njane\n");
+    let options = [
+        "--account",
+        "chat",
+        "--action",
+        "delete",
+        "--protect",
+        "list.csv",
+    ];
+    let args = |file| [&["plan", file, "--json"][..], &options].concat();
+    world
+        .call(&args("chat.csv"))
+        .code(0)
+        .says("\"protected\":1");
+    // What looks as an id of another account does protects somebody there.
+    world.write("ids.txt", "361808351050\n5fe0a0f0b5e2a4001c8d0001\n");
+    let planned = plan(&world, "users.txt", &["--protect", "ids.txt"]);
+    assert_eq!(planned["protected"], 1, "{planned}");
+    // Rows that name their accounts may be of another.
+    world.write("mixed.csv", "id,account\njane,chat\n361808351050,acme\n");
+    world
+        .call(&args("mixed.csv"))
+        .code(2)
+        .says("line 2 of the protect list");
 }

@@ -58,9 +58,8 @@ fn the_cell_of_a_bad_row_is_underlined_wherever_it_stands_and_each_reason_once()
          --> users.csv:6:6
         6 | 田中太郎,bo,acme,delete
           |          ^^
-      line 7: id: the row has a cell too many, and the id looks like a number that
-        was torn apart at its decimal comma; format the column as text and export
-        again
+      line 7: id: the id looks like a number that was torn apart at its decimal
+        comma, or between its thousands; format the column as text and export again
          --> users.csv:7:3
         7 | A,361,00,acme,delete
           |   ^^^
@@ -239,10 +238,10 @@ fn a_file_that_cannot_be_read_is_shown_at_its_place_with_the_nearest_column() {
       | ^^^^^^^^^ these are the columns
     ");
     insta::assert_snapshot!(refused("users.csv", "User ID,userid\n1,1\n", &ACME), @r"
-    error: columns 1 (`User ID`) and 2 (`userid`) of `users.csv` both match the id; name the right one, as it is written, with `--id-column`, or rename the other
-     --> users.csv:1:9
+    error: `users.csv` has several columns that may hold the user ids: `User ID`, `userid`; name the right one with `--id-column`
+     --> users.csv:1:1
     1 | User ID,userid
-      |         ^^^^^^ it may be this one or column 1
+      | ^^^^^^^^^^^^^^ more than one of these may be meant
     ");
     insta::assert_snapshot!(refused("users.csv", "Title\n\nUser ID,mail\n1,x\n", &ACME), @r#"
     error: line 1 of `users.csv` is no header, and line 3 looks like it; `--header-line 3` reads on from there
@@ -285,7 +284,7 @@ fn a_row_of_the_protect_list_that_protects_nobody_is_underlined() {
     let done = world.call(&args).code(2);
     let folder = world.folder.path().display().to_string();
     insta::assert_snapshot!(done.err.replace(&folder, "/home/ops"), @r#"
-    error: line 3 of the protect list `/home/ops/vips.csv` protects nobody: the id is in scientific notation, so its last digits are lost; format the column as text and export again; fix or remove it
+    error: line 3 of the protect list `/home/ops/vips.csv` protects nobody: the id is in scientific notation, so its last digits are lost; fix or remove it
      --> /home/ops/vips.csv:3:5
     3 | Kim,1.2E+11
       |     ^^^^^^^

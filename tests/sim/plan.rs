@@ -127,7 +127,7 @@ fn planner(world: &World, run: usize) -> Result<Planner, String> {
     let protect = if world.this_run().protected.is_empty() {
         ProtectList::default()
     } else {
-        let read = ProtectList::read(&world.folder.join("protect.txt"), &[], &policies);
+        let read = ProtectList::read(&world.folder.join("protect.txt"), &[], &policies, None);
         read.map_err(|it| format!("the protect list: {it}"))?
     };
     let key = |(account, action, id): &Key| {

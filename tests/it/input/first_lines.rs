@@ -179,13 +179,13 @@ fn an_error_names_the_columns_and_the_option() {
         told("user,mail", "quite else"),
     ].join("\n"), @r"
     no column of `a` is known to hold user ids; name one with `--id-column`, or give `--format ids` if each line begins with an id (columns seen: `name`, `mail`)
-    no column of `a` is known to hold user ids; name one with `--id-column` (columns seen: `1`, `361808351050`)
+    `a` has no header, as its first row holds an id; put a row above it that names the columns, the one of the ids `id`
     no column of `a` is known to hold user ids; name one with `--id-column`, or give `--format ids` if each line begins with an id (columns seen: `external_id`, `Requester ID`)
     `a` has several columns that may hold the user ids: `user_id`, `id`; name the right one with `--id-column`
     `a` has several columns that may hold the user ids: `ID`, `Zendesk User ID`; name the right one with `--id-column`
     `a` has several columns that may hold the user ids: `id`, `requester_id`; name the right one with `--id-column`
-    columns 1 (`user_id`) and 2 (`User ID`) of `a` both match the id; name the right one, as it is written, with `--id-column`, or rename the other
-    columns 1 (`id`) and 2 (`id`) of `a` both match the id; name the right one, as it is written, with `--id-column`, or rename the other
+    `a` has several columns that may hold the user ids: `user_id`, `User ID`; name the right one with `--id-column`
+    `a` has several columns that may hold the user ids: `id`, `id`; rename the others
     `a` has no column `usre`, which `--id-column` names; did you mean `user`? (columns seen: `user`, `mail`)
     `a` has no column `quite else`, which `--id-column` names (columns seen: `user`, `mail`)
     ");

@@ -37,7 +37,7 @@ fn a_record_of_csv_has_the_line_it_begins_on() {
         (b"1\n2,b,c,d\n", "2 1, 3 2"),
         (b"1,a\n2,\"b\n3,c\n4,d\n", "2 1, 3 unclosed_quote"),
         (b"1,\"a\"", "2 1"),
-        (b"\"1\"", "2 1"),
+        (b"\"1\"", "2 cut_short"),
         (b"1,\"\n", "2 unclosed_quote"),
         (b"1,a\n\xC2\xA0\n", "2 1, 3 "),
         (b"", ""),
@@ -58,7 +58,7 @@ fn a_row_of_csv_is_read_from_its_own_columns_or_not_at_all() {
         ),
         (
             "id,x\n5,54E+17\n361,00,y\n5,b,c\n5,54,\n",
-            "2 5, 3 decimal_comma, 4 5, 5 decimal_comma",
+            "2 decimal_comma, 3 decimal_comma, 4 5, 5 decimal_comma",
         ),
         // A cell too few or too many may have put another into the column.
         (
