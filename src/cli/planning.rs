@@ -185,17 +185,14 @@ impl Planning {
 
     fn read_through(&mut self, ledger: Option<&LedgerHandle>) -> Result<Planned, CliError> {
         let path = self.path.clone();
-        let open = match ledger {
-            Some(_) => InputSource::open_digested,
-            None => InputSource::open,
-        };
-        let mut source = self.open(open)?;
+        self.read.is_digested = ledger.is_some();
+        let mut source = self.open()?;
         refuse_entries(&source, &self.setup.options)?;
         let mut decider = self.planner()?;
         let named = self.setup.options.account.as_deref();
         let passed_over = decider.pass_over(&source, &mut self.read, named)?;
         if !passed_over.is_empty() {
-            source = open(&path, &self.read)?;
+            source = InputSource::open(&path, &self.read)?;
         }
         if let Some(list) = &self.setup.options.protect {
             decider.protect(Path::new(list), &self.own_columns(), &source)?;
@@ -218,7 +215,7 @@ impl Planning {
                 None => source.called(),
             },
             likely_column,
-            protected: decider.protected().count().map(|ids| ids as u64),
+            protected: decider.protect.count().map(|ids| ids as u64),
             done_at: std::mem::take(&mut self.done_at),
             mapping: resolved.mapping.clone(),
         };
@@ -233,8 +230,8 @@ impl Planning {
                 input: self.input(&resolved, digest),
                 protect: self.setup.options.protect.clone().map(|path| AgreedFile {
                     path,
-                    sha256: decider.protected().sha256().to_owned(),
-                    ids: Some(decider.protected().count().unwrap_or(0) as u64),
+                    sha256: decider.protect.sha256().to_owned(),
+                    ids: Some(decider.protect.count().unwrap_or(0) as u64),
                 }),
                 done_in: std::mem::take(&mut self.done_in),
             };
@@ -245,12 +242,9 @@ impl Planning {
     }
 
     /// Opens the input.
-    fn open(
-        &mut self,
-        open: fn(&Path, &ReadOptions) -> Result<InputSource, InputError>,
-    ) -> Result<InputSource, InputError> {
+    fn open(&mut self) -> Result<InputSource, InputError> {
         let columns = self.own_columns();
-        InputSource::open_with(open, &self.path, &mut self.read, &columns)
+        InputSource::open_with(&self.path, &mut self.read, &columns)
     }
 
     /// The columns that hold ids by the provider file of every account that rows may be of.

@@ -68,14 +68,8 @@ impl CsvRows {
     ///
     /// The inner error says why the record is no header.
     pub(super) fn header(&mut self) -> io::Result<Result<Vec<String>, RowProblem>> {
-        // Bounded by the cap on the whole input.
-        loop {
-            if !self.advance_to_record()? {
-                return Ok(Ok(Vec::new()));
-            }
-            if !self.is_empty_row() {
-                break;
-            }
+        if !self.advance()? {
+            return Ok(Ok(Vec::new()));
         }
         if let Some(problem) = &self.problem {
             return Ok(Err(problem.clone()));
@@ -104,11 +98,8 @@ impl CsvRows {
         let names = names.ok().and_then(Result::ok).unwrap_or_default();
         // Bounded by the text.
         while matches!(self.advance(), Ok(true)) {
-            if let Raw::Cells(row) = self.raw() {
-                for (name, cell) in names.iter().zip(row) {
-                    cells.push((name.clone(), String::from_utf8_lossy(cell).into()));
-                }
-            }
+            let row = (0..self.whole()).map(|it| String::from_utf8_lossy(self.field(it)).into());
+            cells.extend(names.iter().cloned().zip(row));
         }
         cells
     }
@@ -167,8 +158,7 @@ impl CsvRows {
     fn is_torn(&self, id: &str) -> bool {
         let has_more = self.count > self.names.len();
         let part = |behind| {
-            let place = Some(self.id_place() + behind).filter(|it| *it < self.count);
-            let bytes = place.map_or(&b""[..], |it| self.field(it).trim_ascii());
+            let bytes = self.field(self.id_place() + behind).trim_ascii();
             std::str::from_utf8(bytes).unwrap_or_default()
         };
         let is_group = |part: &str| part.len() == 3 && is_digits(part);
@@ -180,13 +170,17 @@ impl CsvRows {
     /// Whether another header stands here, so that what follows may stand in other columns. The same
     /// one again is none, unless it stands below the title of another table.
     fn begins_table(&self, is_below_title: bool) -> bool {
-        let place = Some(self.id_place()).filter(|it| self.problem.is_none() && *it < self.count);
-        let id = place.map_or(&b""[..], |it| self.field(it).trim_ascii());
+        let id = self.field(self.id_place()).trim_ascii();
         let cells = || (0..self.count).map(|place| self.field(place).trim_ascii());
         let names = || self.names.iter().map(String::as_bytes);
         id.first().is_some_and(|byte| !byte.is_ascii_digit())
             && names().any(|name| name == id)
             && (is_below_title || !cells().eq(names()))
+    }
+
+    /// How many cells the record has if it is whole.
+    fn whole(&self) -> usize {
+        self.problem.as_ref().map_or(self.count, |_| 0)
     }
 
     fn id_place(&self) -> usize {
@@ -202,11 +196,12 @@ impl CsvRows {
         Ok((!text.is_empty()).then_some(Cow::Borrowed(text)))
     }
 
+    /// The cell at `place`; empty if the record ends before it, or is not whole.
     fn field(&self, place: usize) -> &[u8] {
-        let start = match place {
-            0 => 0,
-            _ => self.ends[place - 1],
-        };
+        if place >= self.whole() {
+            return b"";
+        }
+        let start = place.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.fields[start..self.ends[place]]
     }
 
@@ -367,21 +362,11 @@ impl RowReader for CsvRows {
             return Err(problem.clone());
         }
         self.check_shift(place > 0, None)?;
-        let bytes = if place < self.count {
-            self.field(place)
-        } else {
-            b""
-        };
-        text_of(bytes, Field::Row).map(Cow::Borrowed)
+        text_of(self.field(place), Field::Row).map(Cow::Borrowed)
     }
 
     /// Every cell of the record as it stands; none if it is not whole.
     fn raw(&self) -> Raw<'_> {
-        let count = if self.problem.is_none() {
-            self.count
-        } else {
-            0
-        };
-        Raw::Cells((0..count).map(|place| self.field(place)).collect())
+        Raw::Cells((0..self.whole()).map(|it| self.field(it)).collect())
     }
 }

@@ -60,12 +60,6 @@ impl Compression {
         }
     }
 
-    /// The most text that is read of a file of `size` bytes that is compressed so.
-    pub(super) fn bytes_max(size: u64) -> u64 {
-        size.saturating_mul(UNFOLDING_MAX)
-            .clamp(UNFOLDED_BYTES_MIN, INPUT_BYTES_MAX)
-    }
-
     /// The bytes of `reader`, decompressed.
     pub(super) fn decode(self, reader: impl BufRead + 'static) -> io::Result<Box<dyn Read>> {
         Ok(match self {
@@ -116,7 +110,9 @@ pub(super) struct Capped<R> {
 impl<R: Read> Capped<R> {
     /// Lets through what a file of `size` bytes may hold that is compressed so, or not at all.
     pub(super) fn new(inner: R, compression: Option<Compression>, size: u64) -> Self {
-        let bytes_max = compression.map_or(INPUT_BYTES_MAX, |_| Compression::bytes_max(size));
+        let unfolded = size.saturating_mul(UNFOLDING_MAX);
+        let unfolded = unfolded.clamp(UNFOLDED_BYTES_MIN, INPUT_BYTES_MAX);
+        let bytes_max = compression.map_or(INPUT_BYTES_MAX, |_| unfolded);
         Self {
             inner,
             left: bytes_max,

@@ -5,53 +5,38 @@
 
 use std::io::{self, Read};
 
-use crate::domain::named;
-
 /// Bytes of UTF-16 that are decoded at a time.
 const CHUNK_BYTES: usize = 8 * 1024;
 
 /// A byte that stands in no UTF-8 text.
 const NOT_UTF8: u8 = 0xFF;
 
-named! {
-    /// How the text of an input is encoded.
-    pub enum Encoding {
-        /// UTF-8, with or without a byte order mark.
-        Utf8 = "UTF-8",
-        /// UTF-16, little end first, told by its byte order mark.
-        Utf16Le = "UTF-16LE",
-        /// UTF-16, big end first, told by its byte order mark.
-        Utf16Be = "UTF-16BE",
+/// What makes a unit of UTF-16 of its two bytes; `None`: the text is UTF-8.
+type Unit = Option<fn([u8; 2]) -> u16>;
+
+/// The encoding that the first bytes of a text tell, and how many of them are its byte order mark.
+pub(super) fn detect(head: &[u8]) -> (Unit, usize) {
+    match head {
+        [0xEF, 0xBB, 0xBF, ..] => (None, 3),
+        [0xFF, 0xFE, ..] => (Some(u16::from_le_bytes), 2),
+        [0xFE, 0xFF, ..] => (Some(u16::from_be_bytes), 2),
+        _ => (None, 0),
     }
 }
 
-impl Encoding {
-    /// The encoding that the first bytes of a text tell, and how many of them are its mark.
-    pub(super) fn detect(head: &[u8]) -> (Self, usize) {
-        match head {
-            [0xEF, 0xBB, 0xBF, ..] => (Self::Utf8, 3),
-            [0xFF, 0xFE, ..] => (Self::Utf16Le, 2),
-            [0xFE, 0xFF, ..] => (Self::Utf16Be, 2),
-            _ => (Self::Utf8, 0),
-        }
-    }
-
-    /// `reader`, which stands behind the mark, as UTF-8.
-    pub(super) fn decode(self, reader: impl Read + 'static) -> Box<dyn Read> {
-        let unit = match self {
-            Self::Utf8 => return Box::new(reader),
-            Self::Utf16Le => u16::from_le_bytes,
-            Self::Utf16Be => u16::from_be_bytes,
-        };
-        Box::new(Transcoded {
-            inner: reader,
-            unit,
-            input: Vec::new(),
-            output: Vec::new(),
-            given: 0,
-            ended: false,
-        })
-    }
+/// `reader`, which stands behind the mark, as UTF-8.
+pub(super) fn decode(reader: impl Read + 'static, unit: Unit) -> Box<dyn Read> {
+    let Some(unit) = unit else {
+        return Box::new(reader);
+    };
+    Box::new(Transcoded {
+        inner: reader,
+        unit,
+        input: Vec::new(),
+        output: Vec::new(),
+        given: 0,
+        ended: false,
+    })
 }
 
 /// UTF-16 read as UTF-8.

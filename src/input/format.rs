@@ -225,10 +225,9 @@ fn of_content(path: &Path, head: &[u8], columns: &Columns) -> Result<Format, Inp
         return Ok(Format::Csv);
     }
     let (delimiter, cells) = guess_delimiter(head, columns);
-    let table = if delimiter == '\t' {
-        Format::Tsv
-    } else {
-        Format::Csv
+    let table = match delimiter {
+        '\t' => Format::Tsv,
+        _ => Format::Csv,
     };
     if has_id(&cells, columns) || columns.id.is_some() {
         return Ok(table);
@@ -248,8 +247,7 @@ fn of_content(path: &Path, head: &[u8], columns: &Columns) -> Result<Format, Inp
 
 /// A file called `.csv` that has no header and one column of numbers is a list of ids.
 fn csv_or_bare_ids(head: &[u8], columns: &Columns) -> Format {
-    let (_, cells) = guess_delimiter(head, columns);
-    match cells.as_slice() {
+    match guess_delimiter(head, columns).1.as_slice() {
         [only] if columns.id.is_none() && is_digits(only) => Format::Ids,
         _ => Format::Csv,
     }
@@ -291,17 +289,11 @@ fn not_an_array(path: &Path) -> InputError {
 /// The delimiter that the header has, and the header's cells: one that sets a column of ids apart,
 /// or else the one with the most cells.
 fn guess_delimiter(head: &[u8], columns: &Columns) -> (char, Vec<String>) {
-    let mut best = (',', Vec::new());
-    let mut best_rank = (false, 0);
-    for delimiter in DELIMITERS {
-        let cells = header_cells(head, delimiter);
-        let rank = (has_id(&cells, columns), cells.len());
-        if rank > best_rank {
-            best = (delimiter, cells);
-            best_rank = rank;
-        }
-    }
-    best
+    // Of two that are as good, the first.
+    let all = DELIMITERS.map(|delimiter| (delimiter, header_cells(head, delimiter)));
+    let best = all.into_iter().rev();
+    let best = best.max_by_key(|(_, cells)| (has_id(cells, columns), cells.len()));
+    best.unwrap_or((',', Vec::new()))
 }
 
 /// The first record of `head`, as far as it can be read.
@@ -310,10 +302,8 @@ fn header_cells(head: &[u8], delimiter: char) -> Vec<String> {
         return Vec::new();
     };
     let mut rows = CsvRows::new(Box::new(Cursor::new(head.to_vec())), delimiter, 1);
-    match rows.header() {
-        Ok(Ok(cells)) => cells,
-        Ok(Err(_)) | Err(_) => Vec::new(),
-    }
+    let cells = rows.header().ok().and_then(Result::ok);
+    cells.unwrap_or_default()
 }
 
 /// The first byte that is no blank.

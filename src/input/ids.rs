@@ -81,61 +81,47 @@ impl IdRows {
     }
 
     /// Takes the ids of the line that was read; `false`: it holds no row.
-    fn take_line(&mut self) -> bool {
+    fn take_line(&mut self) -> Result<bool, RowProblem> {
         self.ids.clear();
         self.place = 0;
-        self.problem = None;
         self.trimmed = false;
-        let bytes = match self.lines.content() {
-            Ok(bytes) => bytes,
-            Err(problem) => {
-                self.problem = Some(problem);
-                return true;
-            }
-        };
+        let bytes = self.lines.content()?;
         if let Some(comment) = bytes.trim_ascii_start().strip_prefix(b"#") {
             self.asides.comments += 1;
             let holds_id = std::str::from_utf8(comment).is_ok_and(begins_with_id);
             if holds_id && self.asides.id_in_comment.is_none() {
                 self.asides.id_in_comment = Some(self.lines.line());
             }
-            return false;
+            return Ok(false);
         }
         if self.lines.is_blank() {
-            return false;
+            return Ok(false);
         }
-        let taken =
-            text_of(bytes, Field::Id).and_then(|line| Ok((line, take_ids(line, &mut self.ids)?)));
-        match taken {
-            Ok((line, has_remark)) => {
-                self.asides.remarks += u64::from(has_remark);
-                if let [only] = self.ids.as_slice() {
-                    self.trimmed = trim_cell(line).len() < line.len() || is_padded(line, only);
-                    let size = 1 << only.len().min(63);
-                    if self.lines.is_cut && self.sizes.is_power_of_two() && size < self.sizes {
-                        self.problem = Some(super::csv::cut_short());
-                    }
-                    self.sizes |= size;
-                }
-                !self.ids.is_empty()
+        let line = text_of(bytes, Field::Id)?;
+        self.asides.remarks += u64::from(take_ids(line, &mut self.ids)?);
+        if let [only] = self.ids.as_slice() {
+            self.trimmed = trim_cell(line).len() < line.len() || is_padded(line, only);
+            let size = 1 << only.len().min(63);
+            if self.lines.is_cut && self.sizes.is_power_of_two() && size < self.sizes {
+                return Err(super::csv::cut_short());
             }
-            Err(problem) => {
-                self.ids.clear();
-                self.problem = Some(problem);
-                true
-            }
+            self.sizes |= size;
         }
+        Ok(!self.ids.is_empty())
     }
 }
 
 impl RowReader for IdRows {
     fn advance(&mut self) -> io::Result<bool> {
-        if self.place + 1 < self.ids.len() {
+        if self.problem.is_none() && self.place + 1 < self.ids.len() {
             self.place += 1;
             return Ok(true);
         }
         while self.lines.advance_to_text()? {
-            if self.take_line() {
+            let taken = self.take_line();
+            let is_row = !matches!(taken, Ok(false));
+            self.problem = taken.err();
+            if is_row {
                 return Ok(true);
             }
         }
@@ -175,7 +161,9 @@ impl RowReader for IdRows {
 /// Puts the places of the ids of `line` into `ids`, or says why it cannot be taken whole. Returns
 /// whether something stands behind its id, which is passed over.
 fn take_ids(line: &str, ids: &mut Vec<Range<usize>>) -> Result<bool, RowProblem> {
-    find_words(line, ids).ok_or_else(unclosed)?;
+    let unclosed =
+        "a quote that opens on this line is not closed before the next word; take it off";
+    find_words(line, ids).ok_or_else(|| RowProblem::new(Field::Id, "unclosed_quote", unclosed))?;
     let word = |place: &Range<usize>| &line[place.clone()];
     let (first, rest) = match ids.as_slice() {
         [] | [_] => return Ok(false),
@@ -214,15 +202,6 @@ fn take_ids(line: &str, ids: &mut Vec<Range<usize>>) -> Result<bool, RowProblem>
              give each id a line of its own",
         )
     })
-}
-
-/// The problem of a quote that nothing closes.
-fn unclosed() -> RowProblem {
-    RowProblem::new(
-        Field::Id,
-        "unclosed_quote",
-        "a quote that opens on this line is not closed before the next word; take it off",
-    )
 }
 
 /// Whether blanks stand within the quotes round the id at `place`.

@@ -46,16 +46,6 @@ impl JsonRows {
         }
     }
 
-    /// Goes on to the next line that is not blank.
-    fn advance_line(&mut self) -> io::Result<bool> {
-        while self.lines.advance_to_text()? {
-            if !self.lines.is_blank() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
     /// Goes on to the next row, through the brackets of pages and arrays.
     fn advance_value(&mut self) -> io::Result<bool> {
         // Bounded by the cap on the whole input: each turn takes a sign or a value.
@@ -209,11 +199,15 @@ pub(super) fn page_key(head: &[u8], id: Option<&str>) -> Option<String> {
 
 impl RowReader for JsonRows {
     fn advance(&mut self) -> io::Result<bool> {
-        if self.are_lines {
-            self.advance_line()
-        } else {
-            self.advance_value()
+        if !self.are_lines {
+            return self.advance_value();
         }
+        while self.lines.advance_to_text()? {
+            if !self.lines.is_blank() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn line(&self) -> u64 {

@@ -277,14 +277,11 @@ pub(super) fn clash(path: &Path, names: &[&str], field: Field, several: &[usize]
         _ if rivals.iter().all(|it| *it == rivals[0]) => "rename the others",
         _ => &format!("name the right one with `{}`", field.option()),
     };
-    let (what, seen) = (
-        if field == Field::Id {
-            "user ids"
-        } else {
-            field.name()
-        },
-        listed(&rivals),
-    );
+    let what = match field {
+        Field::Id => "user ids",
+        other => other.name(),
+    };
+    let seen = listed(&rivals);
     let what = format!("has several columns that may hold the {what}: {seen}; {mend}");
     let label = "more than one of these may be meant";
     InputError::about(path, &what).marking(Underlined::Rivals(rivals), label)
@@ -296,11 +293,6 @@ pub(super) fn no_id_column(path: &Path, columns: &[String]) -> InputError {
     let word = first.split_whitespace().next().unwrap_or_default();
     // A short number at the beginning counts the lines.
     let is_counted = word.starts_with(|c: char| c.is_ascii_digit()) && !is_surely_an_id(word);
-    let or_list = if is_counted {
-        ""
-    } else {
-        ", or give `--format ids` if each line begins with an id"
-    };
     // A key within an object or an array, such as `user.id`.
     let is_inner = |name: &&String| {
         let inner = name.rsplit_once('.');
@@ -309,7 +301,8 @@ pub(super) fn no_id_column(path: &Path, columns: &[String]) -> InputError {
     let inner: Vec<&String> = columns.iter().filter(is_inner).collect();
     let or_list = match inner.as_slice() {
         [only] => &format!(", such as `--id-column {only}`"),
-        _ => or_list,
+        _ if is_counted => "",
+        _ => ", or give `--format ids` if each line begins with an id",
     };
     let (shown, seen) = (path.display(), listed(columns));
     let message = format!(

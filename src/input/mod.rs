@@ -39,7 +39,6 @@ mod table;
 mod workbook;
 
 pub use decompress::{Compression, INPUT_BYTES_MAX};
-pub use encoding::Encoding;
 pub use error::InputError;
 pub use excerpt::Excerpt;
 pub(crate) use filter::FILTERED;

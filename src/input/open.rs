@@ -14,7 +14,7 @@ use tempfile::TempPath;
 
 use super::archive::{is_archive, open_archive};
 use super::decompress::{Capped, Compression, Refused};
-use super::encoding::Encoding;
+use super::encoding;
 use super::error::InputError;
 use super::format::{Format, not_text};
 use super::lines::Text;
@@ -127,9 +127,9 @@ pub(super) fn read_text(
     };
     let plain: Box<dyn Read> = Box::new(Capped::new(plain, compression, size));
     let (mark, mut plain) = peek(buffered(plain), MAGIC_BYTES).map_err(failed)?;
-    let (encoding, mark_bytes) = Encoding::detect(&mark);
+    let (unit, mark_bytes) = encoding::detect(&mark);
     io::copy(&mut (&mut plain).take(mark_bytes as u64), &mut io::sink()).map_err(failed)?;
-    let (head, text) = peek(buffered(encoding.decode(plain)), HEAD_BYTES).map_err(failed)?;
+    let (head, text) = peek(buffered(encoding::decode(plain, unit)), HEAD_BYTES).map_err(failed)?;
     check_head(path, compression, &head)?;
     Ok(TextFile {
         text: Box::new(text),

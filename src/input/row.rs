@@ -175,24 +175,17 @@ pub(crate) fn closest<'a>(
     wanted: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    let wanted_chars = wanted.chars().count();
-    if wanted_chars > NAME_CHARS_MAX {
-        return None;
-    }
-    let wanted = wanted.to_lowercase();
-    candidates
-        .into_iter()
-        .filter(|candidate| candidate.chars().count() <= NAME_CHARS_MAX)
-        .map(|candidate| {
-            let distance = damerau_levenshtein(&wanted, &candidate.to_lowercase());
-            (distance, candidate)
-        })
-        .filter(|(distance, candidate)| {
-            let longer = wanted_chars.max(candidate.chars().count());
-            *distance <= (longer / 3).max(1)
-        })
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
+    let (chars, wanted) = (wanted.chars().count(), wanted.to_lowercase());
+    let near = |candidate: &'a str| {
+        let longer = chars.max(candidate.chars().count());
+        if longer > NAME_CHARS_MAX {
+            return None;
+        }
+        let distance = damerau_levenshtein(&wanted, &candidate.to_lowercase());
+        (distance <= (longer / 3).max(1)).then_some((distance, candidate))
+    };
+    let all = candidates.into_iter().filter_map(near);
+    all.min_by_key(|it| it.0).map(|it| it.1)
 }
 
 /// A near miss, as a message puts it; nothing if there is none.

@@ -41,6 +41,8 @@ pub struct ReadOptions {
     pub columns: Columns,
     /// What a row has to pass to be taken.
     pub tests: Vec<Test>,
+    /// Whether its digest is taken while it is read.
+    pub is_digested: bool,
 }
 
 impl ReadOptions {
@@ -135,25 +137,18 @@ impl InputSource {
     /// There is no such file, it is none that can be read twice, it is empty or no text, or no
     /// column of it holds ids. See [`InputError`].
     pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, InputError> {
-        let opened = open_text(path, options.sheet.as_deref(), false)?;
+        let opened = open_text(path, options.sheet.as_deref(), options.is_digested)?;
         Self::read(path, options, opened)
     }
 
-    /// Opens it likewise, and takes its digest while it is read.
-    pub fn open_digested(path: &Path, options: &ReadOptions) -> Result<Self, InputError> {
-        let opened = open_text(path, options.sheet.as_deref(), true)?;
-        Self::read(path, options, opened)
-    }
-
-    /// Opens the file at `path` with `open`. Where nothing in it is known to hold ids, and `options` name no
+    /// Opens the file at `path` likewise. Where nothing in it is known to hold ids, and `options` name no
     /// column, the first of `columns` does that is there; `options` name it from then on.
     pub fn open_with(
-        open: fn(&Path, &ReadOptions) -> Result<Self, InputError>,
         path: &Path,
         options: &mut ReadOptions,
         columns: &[String],
     ) -> Result<Self, InputError> {
-        let found = open(path, options);
+        let found = Self::open(path, options);
         let is_lacking = found.as_ref().is_err_and(InputError::lacks_field);
         if !is_lacking || options.columns.id.is_some() {
             return found;
@@ -161,7 +156,7 @@ impl InputSource {
         for column in columns {
             let mut read = options.clone();
             read.columns.id = Some(column.clone());
-            if let Ok(source) = open(path, &read)
+            if let Ok(source) = Self::open(path, &read)
                 // Of two columns with that name, nobody said which.
                 && !source.names_twice(column)
             {
@@ -172,8 +167,7 @@ impl InputSource {
         found
     }
 
-    /// The digest of all bytes of the file, those that no row needed too. It was taken while the file
-    /// was read if it was [opened so](InputSource::open_digested).
+    /// The digest of all bytes of the file, those that no row needed too.
     pub fn fingerprint(&mut self) -> Result<Fingerprint, InputError> {
         let failed = |source| InputError::of_reading(&self.path, 1, source);
         match self.digest.take() {
@@ -223,7 +217,9 @@ impl InputSource {
             mapping: Columns::default(),
             columns: Vec::new(),
         };
-        let page = page_of(&opened.head, format, &options.columns);
+        let page = (format == Format::Json)
+            .then(|| page_key(&opened.head, options.columns.id.as_deref()))
+            .flatten();
         let options = &options.within(page.as_deref());
         let digest = opened.digest.take();
         let rows = match format {
@@ -381,12 +377,6 @@ impl fmt::Debug for InputSource {
     }
 }
 
-/// The key of the pages of a text that begins with `head`.
-fn page_of(head: &[u8], format: Format, columns: &Columns) -> Option<String> {
-    let is_json = format == Format::Json;
-    is_json.then(|| page_key(head, columns.id.as_deref()))?
-}
-
 /// Passes over what stands above `line`.
 fn begin_at(path: &Path, opened: &mut TextFile, line: u64) -> Result<(), InputError> {
     let mut start = 0;
@@ -396,11 +386,9 @@ fn begin_at(path: &Path, opened: &mut TextFile, line: u64) -> Result<(), InputEr
         let end = memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
         start += end + 1 + usize::from(rest[end..].starts_with(b"\r\n"));
         if start >= opened.head.len() {
-            let what = "near its beginning, which `--header-line` names";
-            return Err(InputError::about(
-                path,
-                &format!("has no line {line} {what}"),
-            ));
+            let what =
+                format!("has no line {line} near its beginning, which `--header-line` names");
+            return Err(InputError::about(path, &what));
         }
     }
     opened.head.drain(..start);

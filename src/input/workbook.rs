@@ -96,15 +96,12 @@ pub(super) fn copy_sheet(
     Ok((copy, sheet))
 }
 
-/// Refuses an `OpenDocument` file, whose `content` is read, if one of its tables spans too many cells, or takes
-/// too much memory: a cell or a row that is repeated is written once. Or if a cell is hidden below a merged one.
-pub(super) fn check_span(content: impl BufRead) -> io::Result<()> {
+/// Refuses an `OpenDocument` file if one of its tables spans too many cells, or takes too much memory: a cell
+/// or a row that is repeated is written once. Or if a cell is hidden below a merged one.
+pub(super) fn check_span(archive: &mut ZipArchive<BufReader<File>>) -> io::Result<()> {
     let (mut row, mut rows, mut column, mut width) = (0_u64, 1, 0_u64, 0);
     let (mut copies, mut left) = (0, WORKBOOK_BYTES_MAX);
-    // Bounded by what a workbook may unfold to. What stands between two tags can only make it more.
-    for tag in content.split(b'<') {
-        let tag = tag?;
-        let tag = String::from_utf8_lossy(&tag);
+    each_tag(archive, "content.xml", |name, tag| {
         let number = |value: &str| {
             let value = value.trim_start_matches(|c: char| !c.is_ascii_digit());
             let end = value.find(|c: char| !c.is_ascii_digit());
@@ -112,38 +109,36 @@ pub(super) fn check_span(content: impl BufRead) -> io::Result<()> {
         };
         let times = |attribute| tag.split(attribute).skip(1).map(number).max().unwrap_or(1);
         let mut bytes = tag.len() as u64;
-        let name = tag.split(|c: char| c.is_whitespace() || matches!(c, '/' | '>'));
-        match name.take(1).collect::<String>().rsplit(':').next() {
-            Some("table") => (row, width) = (0, 0),
-            Some("table-row") => {
+        match name {
+            "table" => (row, width) = (0, 0),
+            "table-row" => {
                 rows = times("number-rows-repeated");
                 row = row.saturating_add(rows);
                 column = 0;
             }
-            Some(name @ ("table-cell" | "covered-table-cell")) => {
+            "table-cell" | "covered-table-cell" => {
                 let columns = times("number-columns-repeated");
                 column = column.saturating_add(columns);
-                let is_empty = tag.trim_end().ends_with("/>") && !tag.contains("value");
-                width = if is_empty { width } else { column.max(width) };
-                copies = if is_empty {
-                    0
-                } else {
-                    columns.saturating_mul(rows)
-                };
-                if !is_empty && row.saturating_mul(width) > CELLS_MAX {
+                copies = 0;
+                if tag.trim_end().ends_with("/>") && !tag.contains("value") {
+                    return Ok(());
+                }
+                copies = columns.saturating_mul(rows);
+                width = column.max(width);
+                if row.saturating_mul(width) > CELLS_MAX {
                     return Err(io::Error::other("a table of it spans too many cells"));
                 }
-                if !is_empty && name.starts_with('c') {
+                if name.starts_with('c') {
                     return Err(io::Error::other("a merged cell of it hides another"));
                 }
             }
-            Some("s") => bytes = times("text:c"),
+            "s" => bytes = times("text:c"),
             _ => {}
         }
         let rest = left.checked_sub(bytes.saturating_mul(copies));
         left = rest.ok_or_else(|| io::Error::other("its cells hold too much text"))?;
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// The rows, from 0, of the sheet at `place` that a spreadsheet program does not show, because of a filter or
@@ -180,6 +175,7 @@ fn hidden_rows(
                 hidden.insert_range(row..next);
             }
         }
+        Ok(())
     })?;
     Ok(hidden)
 }
@@ -193,6 +189,7 @@ fn tags_of(
     let mut tags = Vec::new();
     each_tag(archive, part, |name, tag| {
         tags.extend((name == called).then(|| tag.to_owned()));
+        Ok(())
     })?;
     Ok(tags)
 }
@@ -202,7 +199,7 @@ fn tags_of(
 fn each_tag(
     archive: &mut ZipArchive<BufReader<File>>,
     part: &str,
-    mut take: impl FnMut(&str, &str),
+    mut take: impl FnMut(&str, &str) -> io::Result<()>,
 ) -> io::Result<()> {
     let Ok(xml) = archive.by_name(part) else {
         return Ok(());
@@ -213,7 +210,7 @@ fn each_tag(
         let tag = String::from_utf8_lossy(&tag);
         let end = tag.find(|c: char| c.is_whitespace() || matches!(c, '/' | '>'));
         let name = &tag[..end.unwrap_or(tag.len())];
-        take(name.rsplit(':').next().unwrap_or(name), &tag);
+        take(name.rsplit(':').next().unwrap_or(name), &tag)?;
     }
     Ok(())
 }

@@ -53,9 +53,8 @@ impl Planner {
         let has_action =
             self.action.is_some() || self.accounts.iter().any(|it| it.action.is_some());
         let all = self.accounts.iter().flat_map(|it| it.provider.actions());
-        let actions: Vec<Action> = all.copied().chain(Action::ALL).collect();
+        let offered: Vec<&str> = all.chain(&Action::ALL).map(|it| it.name()).collect();
         let accounts: Vec<&str> = self.names().collect();
-        let offered: Vec<&str> = actions.iter().map(|it| it.name()).collect();
         let is_auto = |column: &Option<String>, has_default| column.is_none() && has_default;
         let (account, action) = (&mut read.columns.account, &mut read.columns.action);
         let mut columns = [
@@ -77,9 +76,7 @@ impl Planner {
                 let account = record
                     .account
                     .map(|it| self.find(&it) != Err(None) || is_near(&it, &accounts));
-                let action = record
-                    .action
-                    .map(|it| Action::among(&actions, &it).is_some() || is_near(&it, &offered));
+                let action = record.action.map(|it| is_near(&it, &offered));
                 for (place, fits) in [account, action].into_iter().enumerate() {
                     has_other[place] |= fits == Some(false);
                     columns[place].take_if(|_| fits == Some(true));

@@ -384,14 +384,6 @@ impl Planner {
         self.names().collect::<Vec<_>>().join(", ")
     }
 
-    fn names_at(&self, provider: ProviderKind) -> Vec<&str> {
-        self.accounts
-            .iter()
-            .filter(|policy| policy.provider == provider)
-            .map(|policy| policy.name.as_str())
-            .collect()
-    }
-
     /// Why `name`, which is told as `told`, is no account's, or that of `several`.
     fn no_account(&self, name: &str, several: Option<ProviderKind>, told: &str) -> String {
         match several {
@@ -400,10 +392,14 @@ impl Planner {
                 did_you_mean(closest(name, self.names())),
                 self.all_names()
             ),
-            Some(provider) => format!(
-                "{told} is {provider}, which several accounts have: {}; name the account itself",
-                self.names_at(provider).join(", ")
-            ),
+            Some(provider) => {
+                let there = self.accounts.iter().filter(|it| it.provider == provider);
+                let names: Vec<&str> = there.map(|it| it.name.as_str()).collect();
+                format!(
+                    "{told} is {provider}, which several accounts have: {}; name the account itself",
+                    names.join(", ")
+                )
+            }
         }
     }
 }
@@ -441,13 +437,9 @@ fn id_of<'a>(record: &'a Record<'_>, policy: &AccountPolicy) -> Result<&'a str, 
     let checked = check_id(policy, &record.id);
     let is_one_word = |id: &&str| id.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if !checked.as_ref().is_ok_and(is_one_word) && holds_several_ids(&record.id) {
-        return Err(invalid(
-            Field::Id,
-            "several_ids",
-            "the cell holds several ids, and which of them is meant is not known; give each a row of \
-             its own"
-                .to_owned(),
-        ));
+        let reason = "the cell holds several ids, and which of them is meant is not known; give each a row \
+                      of its own";
+        return Err(invalid(Field::Id, "several_ids", reason.to_owned()));
     }
     let id = checked.map_err(|it| invalid(Field::Id, it.code, it.reason.to_owned()))?;
     if record.trimmed && (policy.blanks_count)(id) {
@@ -465,13 +457,10 @@ fn check_reference(reference: &str) -> Result<(), Why> {
     if reference.len() <= REFERENCE_BYTES_MAX {
         return Ok(());
     }
-    Err(invalid(
-        Field::Reference,
-        "reference_too_long",
-        format!(
-            "the reference is longer than {REFERENCE_BYTES_MAX} bytes; if it is the wrong column, name the right one with `--ref-column`"
-        ),
-    ))
+    let reason = format!(
+        "the reference is longer than {REFERENCE_BYTES_MAX} bytes; if it is the wrong column, name the right one with `--ref-column`"
+    );
+    Err(invalid(Field::Reference, "reference_too_long", reason))
 }
 
 fn invalid(field: Field, code: &'static str, reason: String) -> Why {

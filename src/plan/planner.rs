@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::iter::once;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use roaring::RoaringTreemap;
 use thiserror::Error;
@@ -32,7 +32,7 @@ pub struct Planner {
     /// How many rows are sent at most; those behind them are left out.
     pub rows_max: Option<u64>,
     /// The ids that must never be touched.
-    pub(super) protect: ProtectList,
+    pub protect: ProtectList,
     pub(super) done_before: HashSet<TaskKey>,
 }
 
@@ -62,32 +62,6 @@ pub enum PlanError {
     /// The plan cannot be written down.
     #[error("write the plan down")]
     Record(#[source] SinkError),
-}
-
-impl PlanError {
-    /// What `message` says of the protect list at `path`.
-    pub(super) fn protect(path: &Path, message: String) -> Self {
-        Self::Protect {
-            path: path.to_owned(),
-            message,
-            row: None,
-            source: None,
-        }
-    }
-
-    /// The protect list at `path` cannot be read.
-    pub(super) fn unread_list(path: &Path, source: InputError) -> Self {
-        let shown = path.display();
-        let message =
-            format!("could not read the protect list `{shown}`, and nothing is sent without it");
-        let (path, source) = (path.to_owned(), Some(Box::new(source.without_advice())));
-        Self::Protect {
-            path,
-            message,
-            row: None,
-            source,
-        }
-    }
 }
 
 /// A row of the input: its cells, or why they cannot be read.
@@ -125,11 +99,6 @@ struct RowsAlike {
 }
 
 impl Planner {
-    /// The ids that must never be touched.
-    pub const fn protected(&self) -> &ProtectList {
-        &self.protect
-    }
-
     /// Reads `source` to its end, gives its rows to `sink` as entries of a ledger, and sums them up.
     /// Of rows that are the same, the first is sent or done before, and the others are duplicates.
     /// Every row stands in the entries; where it stands twice, the last one counts.
@@ -202,10 +171,8 @@ impl Reading<'_, '_> {
                 }
             }
         }
-        self.end(
-            &UnsentRow::left_out("`--max-rows` leaves the row out"),
-            position,
-        );
+        let left_out = UnsentRow::left_out("`--max-rows` leaves the row out");
+        self.end(&left_out, position);
     }
 
     /// Counts what all ids of an account show together.
@@ -259,9 +226,8 @@ impl Reading<'_, '_> {
     }
 
     fn is_done_before(&self, row: &ValidRow<'_>) -> bool {
-        let key = || TaskKey::new(row.account, row.action, row.id);
-        let done_before = &self.planner.done_before;
-        !done_before.is_empty() && done_before.contains(&key())
+        let done = &self.planner.done_before;
+        !done.is_empty() && done.contains(&TaskKey::new(row.account, row.action, row.id))
     }
 
     /// Ends a row for what is known of it at once.

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use crate::domain::{AccountName, AccountPolicy, IdProblem, Outcome, UserId};
-use crate::input::{Field, InputSource, ReadOptions, RowProblem, is_digits};
+use crate::input::{Field, InputError, InputSource, ReadOptions, RowProblem, is_digits};
 
 use super::damage::{IdLook, fewer_digits, is_broken};
 use super::judge::check_id;
@@ -29,7 +29,6 @@ pub struct ProtectList {
     count: usize,
     /// The SHA-256 of the file's bytes, in lower-case hex.
     sha256: String,
-    only: Option<usize>,
 }
 
 impl ProtectList {
@@ -49,10 +48,24 @@ impl ProtectList {
         only: Option<usize>,
     ) -> Result<Self, PlanError> {
         let shown = path.display();
-        let wrong = |message: String| PlanError::protect(path, message);
-        let unreadable = |source| PlanError::unread_list(path, source);
-        let (open, mut read) = (InputSource::open_digested, ReadOptions::default());
-        let source = InputSource::open_with(open, path, &mut read, columns);
+        let error = |message, row, source| PlanError::Protect {
+            path: path.to_owned(),
+            message,
+            row,
+            source,
+        };
+        let wrong = |message: String| error(message, None, None);
+        let unreadable = |source: InputError| {
+            let message = format!(
+                "could not read the protect list `{shown}`, and nothing is sent without it"
+            );
+            error(message, None, Some(Box::new(source.without_advice())))
+        };
+        let mut read = ReadOptions {
+            is_digested: true,
+            ..ReadOptions::default()
+        };
+        let source = InputSource::open_with(path, &mut read, columns);
         let mut source = source.map_err(unreadable)?;
         let own_ids = accounts.iter().any(|it| !it.provider.takes_external_ids());
         if let Some(column) = source.external_ids().filter(|_| own_ids) {
@@ -62,20 +75,15 @@ impl ProtectList {
                  holds them"
             )));
         }
-        let mut list = Self {
-            only,
-            ..Self::default()
-        };
+        let mut list = Self::default();
         while let Some(position) = source.advance().map_err(unreadable)? {
-            list.take(&source, accounts).map_err(|problem| PlanError::Protect {
-                path: path.to_owned(),
-                message: format!(
-                    "line {} of the protect list `{shown}` protects nobody: {}; fix or remove it",
-                    position.line,
-                    problem.reason.split(';').next().unwrap_or_default()
-                ),
-                row: Some((position, problem.field)),
-                source: None,
+            list.take(&source, accounts, only).map_err(|problem| {
+                let why = problem.reason.split(';').next().unwrap_or_default();
+                let message = format!(
+                    "line {} of the protect list `{shown}` protects nobody: {why}; fix or remove it",
+                    position.line
+                );
+                error(message, Some((position, problem.field)), None)
             })?;
             if list.ids.len() > PROTECTED_MAX {
                 return Err(wrong(format!(
@@ -84,30 +92,39 @@ impl ProtectList {
                 )));
             }
         }
-        if let Some(line) = source.asides().id_in_comment {
-            return Err(wrong(format!(
-                "line {line} of the protect list `{shown}` begins with `#`, as a comment does, and would \
-                 protect nobody: take the `#` off the id, or put a blank behind it if it is a comment"
-            )));
-        }
-        let sheet = source.resolved().sheet.as_ref();
-        if sheet.is_some_and(|it| it.others > 0) {
-            return Err(wrong(format!(
-                "the protect list `{shown}` leaves the ids of other sheets out; give a file with all of them"
-            )));
-        }
-        if list.ids.is_empty() {
-            return Err(wrong(format!(
-                "the protect list `{shown}` holds no id; leave `--protect` away if nobody is to be \
-                 protected"
-            )));
+        if let Some(message) = list.lack(&source) {
+            return Err(wrong(message));
         }
         list.sha256 = source.fingerprint().map_err(unreadable)?.sha256;
         Ok(list)
     }
 
+    /// What is wrong with the list as a whole, of which all rows of `source` were taken; `None`: nothing.
+    fn lack(&self, source: &InputSource) -> Option<String> {
+        let shown = source.path().display();
+        if let Some(line) = source.asides().id_in_comment {
+            return Some(format!(
+                "line {line} of the protect list `{shown}` begins with `#`, as a comment does, and would \
+                 protect nobody: take the `#` off the id, or put a blank behind it if it is a comment"
+            ));
+        }
+        let what = if self.ids.is_empty() {
+            "holds no id; leave `--protect` away if nobody is to be protected"
+        } else if source.resolved().sheet.as_ref()?.others > 0 {
+            "leaves the ids of other sheets out; give a file with all of them"
+        } else {
+            return None;
+        };
+        Some(format!("the protect list `{shown}` {what}"))
+    }
+
     /// Takes the row that `source` is at.
-    fn take(&mut self, source: &InputSource, accounts: &[AccountPolicy]) -> Result<(), RowProblem> {
+    fn take(
+        &mut self,
+        source: &InputSource,
+        accounts: &[AccountPolicy],
+        only: Option<usize>,
+    ) -> Result<(), RowProblem> {
         let of_id = |code, reason: &str| Err(RowProblem::new(Field::Id, code, reason));
         let record = source.content()?;
         if record.id.is_empty() {
@@ -120,7 +137,7 @@ impl ProtectList {
             let reason = "other text stands beside the id; leave nothing but the id";
             return of_id("text_around_id", reason);
         }
-        let inserted = self.insert(&record.id, accounts);
+        let inserted = self.insert(&record.id, accounts, only);
         inserted.map_err(|it| RowProblem::new(Field::Id, it.code, it.reason))
     }
 
@@ -143,7 +160,12 @@ impl ProtectList {
     /// provider could have such an id, or if it is a number that a spreadsheet broke: a provider
     /// that takes any text would let it pass, and the user it was meant for go unprotected. For the
     /// same reason, what does not look as a built-in provider's id does must be one wherever rows are of.
-    fn insert(&mut self, text: &str, accounts: &[AccountPolicy]) -> Result<(), IdProblem> {
+    fn insert(
+        &mut self,
+        text: &str,
+        accounts: &[AccountPolicy],
+        only: Option<usize>,
+    ) -> Result<(), IdProblem> {
         let mut problem = None;
         let mut fits_one = accounts.is_empty();
         let mut is_sure =
@@ -157,7 +179,7 @@ impl ProtectList {
                         self.ids.insert(id.into());
                     }
                 }
-                Err(why) if self.only.is_none_or(|only| only == place) => problem = Some(why),
+                Err(why) if only.is_none_or(|only| only == place) => problem = Some(why),
                 Err(_) => {}
             }
         }
@@ -182,10 +204,9 @@ fn hides_an_id(text: &str) -> bool {
     /// The fewest digits of a number that is seen as an id there.
     const DIGITS_MIN: usize = 6;
     let is_part = |c: char| c.is_alphanumeric() || "-_.@+".contains(c);
-    let is_id = |word: &str| {
-        let is_number = word.len() >= DIGITS_MIN && word.bytes().all(|it| it.is_ascii_digit());
-        let is_given = word.len() == 24 && word.bytes().all(|it| it.is_ascii_hexdigit());
-        is_number || is_given
+    let is_id = |word: &str| match IdLook::of(word) {
+        IdLook::Number { digits, .. } => digits >= DIGITS_MIN,
+        look => look == IdLook::Hexadecimal,
     };
     let mut words = text.split(|c| !is_part(c));
     words.any(|word| word.len() < text.len() && is_id(word))

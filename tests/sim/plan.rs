@@ -169,7 +169,13 @@ fn plan(world: &World, planner: &Planner, last: Option<u64>) -> Result<(), Strin
     let created = LedgerFile::create_on(&world.disk, &ledger_path(world), header);
     let mut file = created.map_err(|it| it.to_string())?;
     let path = input_path(world);
-    let opened = InputSource::open_digested(&path, &ReadOptions::default());
+    let opened = InputSource::open(
+        &path,
+        &ReadOptions {
+            is_digested: true,
+            ..ReadOptions::default()
+        },
+    );
     let mut source = opened.map_err(|it| format!("the input: {it}"))?;
     let mut left = last.unwrap_or(u64::MAX);
     let mut append = |entry: Entry| {

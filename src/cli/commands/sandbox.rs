@@ -97,7 +97,7 @@ fn stock_of(path: &Path, file: Option<&ProviderFile>) -> Result<Stock, CliError>
     let mut stock = Stock::new(file);
     let columns = file.map_or(&[][..], ProviderFile::id_columns);
     let mut read = ReadOptions::default();
-    let mut source = InputSource::open_with(InputSource::open, path, &mut read, columns)?;
+    let mut source = InputSource::open_with(path, &mut read, columns)?;
     source.each_row(|_, row| stock.add_row(row.as_ref().ok()))?;
     Ok(stock)
 }
