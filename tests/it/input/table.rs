@@ -97,7 +97,8 @@ proptest! {
             prop::sample::select(vec!["id", "ID", "I d", "external_id", "x"]),
             prop::sample::select(vec!["1", "\"2\"", "\" 3\"", "1e5", "-4", "null", "true", "\"a\\u0001\"", "[5]", "\"=1\""]),
             prop::sample::select(vec!["account", "provider", "System", "id", "y"]),
-            prop::sample::select(vec!["\"acme\"", "\" b \"", "null", "7", "{}"]),
+            // One digit before an exponent would be a number that its comma tore apart.
+            prop::sample::select(vec!["\"acme\"", "\" b \"", "null", "77", "{}"]),
         ), 1..8),
     ) {
         let mut text = String::from("{\"id\":0}\n");
