@@ -42,8 +42,12 @@ impl Lane {
             self.limits.count(permit, Some(now.instant + later));
         }
         self.note_reach(request.account, &flight, &result, now);
-        let tokens = &self.accounts[request.account].tokens;
         let is_token = matches!(request.purpose, Purpose::Token);
+        if is_token {
+            // It is kept before anything else is waited for: with a new refresh token the old one is void.
+            self.token_answered(request.account, result.as_ref(), flight.at.wall, now);
+        }
+        let tokens = &self.accounts[request.account].tokens;
         if !request.purpose.is_read() || (is_token && !tokens.is_counted()) {
             return self.judge(request, &flight, result, now);
         }
@@ -86,7 +90,8 @@ impl Lane {
             if flight.permit.is_some() {
                 self.limits.over(result.is_ok(), now.instant);
             }
-            return self.token_answered(request.account, result.as_ref(), flight.at.wall, now);
+            // What the token is was judged when it came.
+            return;
         };
         let reply = match result {
             Ok(reply) => reply,

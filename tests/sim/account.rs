@@ -17,6 +17,7 @@ use userpurge::sandbox::Sandbox;
 
 use crate::case::AccountCase;
 use crate::files;
+use crate::pairs::FIRST;
 
 /// How rows of an account are judged.
 pub(crate) fn policy(account: &AccountCase) -> AccountPolicy {
@@ -68,7 +69,15 @@ pub(crate) fn provider_of(account: &AccountCase) -> Result<Arc<dyn Provider>, St
     let settings = match account.provider {
         ProviderKind::Zendesk => ProviderSettings::Zendesk(ZendeskSettings {
             base_url: base,
-            credentials: if account.has_tokens {
+            credentials: if account.has_pair {
+                let [token, refresh] = FIRST.map(secret);
+                ZendeskCredentials::Refresh {
+                    token,
+                    refresh,
+                    id: Some("sandbox-client".to_owned()),
+                    secret: Some(secret("sandbox-secret")),
+                }
+            } else if account.has_tokens {
                 ZendeskCredentials::Client {
                     id: "sandbox-client".to_owned(),
                     secret: secret("sandbox-secret"),

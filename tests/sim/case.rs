@@ -80,6 +80,8 @@ pub(crate) struct AccountCase {
     pub(crate) requests: String,
     pub(crate) permanent: Option<String>,
     pub(crate) has_tokens: bool,
+    /// Whether its tokens are a pair, each of which can be used once to have the next.
+    pub(crate) has_pair: bool,
 }
 
 /// A run: a file, and what is done with it.
@@ -215,6 +217,9 @@ impl Case {
         let mut weather = weather(&mut draw, is_strict);
         if let Some(later) = &mut later {
             weather["order_delay"] = later.one(&["0s", "0s", "1m", "2h"]).into();
+            if give_pairs(later, &mut accounts) {
+                weather["token_lifetime"] = later.one(&[None, None, Some("5m"), Some("2m")]).into();
+            }
         }
         for account in &mut accounts {
             account.know_quotas(&weather, is_strict);
@@ -325,6 +330,7 @@ fn accounts(draw: &mut Draw) -> Vec<AccountCase> {
             requests: String::new(),
             permanent: None,
             has_tokens: provider == Zoho || (provider == Zendesk && draw.is(30)),
+            has_pair: false,
         });
     }
     accounts
@@ -347,6 +353,7 @@ fn put_file_account(draw: &mut Draw, accounts: &mut Vec<AccountCase>) {
         requests: String::new(),
         permanent: None,
         has_tokens: false,
+        has_pair: false,
     });
     if draw.is(20) {
         // Two of one tenant.
@@ -355,6 +362,23 @@ fn put_file_account(draw: &mut Draw, accounts: &mut Vec<AccountCase>) {
         second.concurrency = concurrency(draw, provider);
         accounts.push(second);
     }
+}
+
+/// Gives the first account of a tenant of Zendesk's a pair of tokens. Returns whether any has one.
+fn give_pairs(draw: &mut Draw, accounts: &mut [AccountCase]) -> bool {
+    let mut tenants = HashSet::new();
+    let mut with_pair = HashSet::new();
+    for account in accounts {
+        let is_first = tenants.insert(account.tenant.clone());
+        if is_first && account.provider == ProviderKind::Zendesk && draw.is(25) {
+            account.has_pair = true;
+            with_pair.insert(account.tenant.clone());
+        } else if with_pair.contains(&account.tenant) {
+            // What it sends is told from the pair's.
+            account.has_tokens = false;
+        }
+    }
+    !with_pair.is_empty()
 }
 
 /// How many requests may be under way at once.

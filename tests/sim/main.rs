@@ -2,7 +2,7 @@
 //! state machines, on virtual time, from one seed. See `case` for what a seed draws, `world` for what
 //! surrounds a process, `wire` for what a request asks, `disk` for what surrounds its ledger, `plan` for how a
 //! run begins, `process` for a process, `account` for what it has of an account, `files` for the providers
-//! from files, `check` for what must be true afterwards.
+//! from files, `pairs` for tokens that are renewed, `check` for what must be true afterwards.
 //!
 //! `SIM_SEEDS`: how many (500); `SIM_FROM`: the first one (1); `SIM_MINUTES`: go on with new ones until
 //! a rule is broken or the time is up; `SIM_FAILURES`: go on until so many seeds have broken one (1). Ends
@@ -21,6 +21,7 @@ mod check;
 mod disk;
 mod file;
 mod files;
+mod pairs;
 mod plan;
 mod process;
 mod wire;
@@ -363,6 +364,7 @@ fn process(world: &mut World, command: Command) -> Result<End, String> {
     if std::env::var("SIM_VERBOSE").is_ok() {
         eprintln!("{:?} {command:?}: {end:?}", world.now);
     }
+    world.pairs.ended(matches!(end, End::Killed), world.now)?;
     let most = check::time_max(
         world,
         world.requests - requests,

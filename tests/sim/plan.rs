@@ -118,7 +118,7 @@ fn write_files(world: &World) -> Result<(), String> {
     } else {
         ""
     };
-    let list = header.to_owned() + &run.protected.join("\n");
+    let list = format!("{header}{}\n", run.protected.join("\n"));
     std::fs::write(world.folder.join("protect.txt"), list).map_err(|it| it.to_string())
 }
 

@@ -91,7 +91,8 @@ struct Process<'w> {
     answers: Vec<(RequestId, Result<Meaning, RequestError>)>,
     identities: BTreeMap<AccountName, Identity>,
     may_be_killed: bool,
-    is_stopped: bool,
+    /// How often a person wanted it to stop.
+    stops: u32,
     is_at_work: bool,
 }
 
@@ -143,7 +144,7 @@ pub(crate) fn run(world: &mut World, command: Command) -> Result<End, String> {
         answers: Vec::new(),
         identities: BTreeMap::new(),
         may_be_killed,
-        is_stopped: false,
+        stops: 0,
         is_at_work: false,
     };
     let end = process.live(command)?;
@@ -155,6 +156,11 @@ pub(crate) fn run(world: &mut World, command: Command) -> Result<End, String> {
         if !(process.commit()? && process.sync()?) {
             process.world.kill();
             return Ok(End::Killed);
+        }
+        if process.is_at_work && process.stops < 2 && process.world.awaits_pair() {
+            return Err(format!(
+                "it ended while a new pair of tokens was under way: {end:?}"
+            ));
         }
     }
     Ok(end)
@@ -187,12 +193,13 @@ impl Process<'_> {
                 .filter(|it| it.tenant == account.tenant)
                 .map(|it| AccountName::new(it.name.clone()))
                 .collect();
+            let kept = self.world.pairs.kept(&account.tenant);
             let spec = AccountSpec {
                 name: AccountName::new(account.name.clone()),
                 provider,
                 past: self.past(&limits, &at_tenant),
                 limits,
-                kept: None,
+                kept: kept.filter(|_| account.has_pair),
                 attempts: NonZeroU32::new(self.world.options().attempts).ok_or("attempts")?,
                 seed: self.world.draw.0.u64(..),
             };
@@ -657,14 +664,14 @@ impl Process<'_> {
         if self.is_at_work && !self.world.is_fair && self.world.draw.0.u32(..1000) < halts {
             let now = self.world.time();
             for driven in self.lanes.iter_mut().filter(|it| !it.is_over) {
-                let event = if self.is_stopped {
+                let event = if self.stops > 0 {
                     Event::Abandon
                 } else {
                     Event::Stop
                 };
                 driven.lane.on(event, now);
             }
-            self.is_stopped = true;
+            self.stops += 1;
         }
         Ok(())
     }
@@ -684,10 +691,17 @@ impl Process<'_> {
         match thing {
             Thing::Arrives(journey) => self.world.carry_out(&journey)?,
             Thing::Told(process, lane, event, asked) => {
-                let now = self.world.time();
+                let (now, now_since) = (self.world.time(), self.world.now);
                 if process == current && !self.lanes[lane].is_over {
                     if let Some(asked) = asked {
                         self.world.hear(asked);
+                    }
+                    // While accounts are asked who they are, only one lane is driven: what comes to another
+                    // then is lost with the process.
+                    if let Event::Reply { result: Ok(it), .. } = &event
+                        && self.is_at_work
+                    {
+                        self.world.pairs.came(&it.body, now_since);
                     }
                     self.lanes[lane].lane.on(event, now);
                 }
@@ -742,7 +756,7 @@ impl Process<'_> {
                         self.lanes[place].lane.on(event, now);
                     }
                 }
-                Effect::Keep(..) => {}
+                Effect::Keep(_, token) => self.world.pairs.keep(token)?,
                 Effect::Answer(id, answer) => self.answers.push((id, answer)),
                 Effect::Wait(until) => {
                     self.lanes[place].wakes = until.map(|at| self.world.since_start(at));

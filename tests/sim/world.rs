@@ -10,12 +10,15 @@ use serde_json::Value;
 use userpurge::domain::{ProviderKind, Time};
 use userpurge::lane::{Event, Now, RequestId};
 use userpurge::provider::{self, Reply};
-use userpurge::sandbox::{self, Call, Delivery, Sandbox, SandboxOptions, Seed, UserSeed};
+use userpurge::sandbox::{
+    self, Call, Delivery, Fault, LogEntry, Sandbox, SandboxOptions, Seed, UserSeed,
+};
 use userpurge::transport::{Failure, REPLY_TIME_MAX, TransportError, put_date};
 
 use crate::case::{Case, Draw, Options, RunCase, roles_of};
 use crate::disk::SimDisk;
 use crate::file::Meant;
+use crate::pairs::Pairs;
 use crate::wire::{call_of, deletions, kind_of, tenant_of, through_gateway};
 
 /// When every seed begins.
@@ -118,6 +121,8 @@ pub(crate) struct World {
     asked: HashMap<(String, Call), (Duration, Duration)>,
     /// Until when servers asked anybody to wait, together.
     pub(crate) waits: Duration,
+    /// The tokens that are used once.
+    pub(crate) pairs: Pairs,
     pub(crate) requests: u64,
     pub(crate) killed: u64,
 }
@@ -139,6 +144,8 @@ impl World {
             }
         }
         let draw = Draw::new(case.seed ^ 0x5EED);
+        let renewed = case.accounts.iter().filter(|it| it.has_pair);
+        let pairs = Pairs::new(renewed.map(|it| it.tenant.clone()));
         Ok(Self {
             case,
             draw,
@@ -169,6 +176,7 @@ impl World {
             disturbed: HashSet::new(),
             asked: HashMap::new(),
             waits: Duration::ZERO,
+            pairs,
             requests: 0,
             killed: 0,
         })
@@ -209,6 +217,13 @@ impl World {
         self.begun_at = whole(&self.disk.bytes());
         self.sent_by_process.clear();
         self.begun.push(self.provider_time());
+        for tenant in self.pairs.take_lost() {
+            // People do as they are told, and take an API token this time.
+            let mut accounts = self.case.accounts.iter_mut();
+            if let Some(account) = accounts.find(|it| it.has_pair && it.tenant == tenant) {
+                (account.has_pair, account.has_tokens) = (false, false);
+            }
+        }
     }
 
     /// What a process is told when it asks for the time.
@@ -276,6 +291,23 @@ impl World {
             return at.saturating_sub(early);
         }
         at + self.lateness()
+    }
+
+    /// Whether this process waits for a pair that it may lose by ending.
+    pub(crate) fn awaits_pair(&self) -> bool {
+        self.things.values().any(|it| match it {
+            Thing::Arrives(journey) => {
+                // Who has waited for too long has given it up, as one who waits for a lost answer does.
+                let in_time = journey.sent_at + REPLY_TIME_MAX;
+                let is_awaited = journey.back.is_some_and(|at| at <= in_time);
+                let is_ours = journey.process == self.process && is_awaited;
+                is_ours && self.pairs.is_next(&journey.visit)
+            }
+            Thing::Told(process, _, Event::Reply { result: Ok(it), .. }, _) => {
+                *process == self.process && self.pairs.is_living(&it.body)
+            }
+            _ => false,
+        })
     }
 
     /// Takes the next thing that happens by now.
@@ -416,6 +448,7 @@ impl World {
         let body = request.body.clone().unwrap_or_default();
         let request = builder.body(body).map_err(|it| it.to_string())?;
         self.check_leaving(&request)?;
+        self.pairs.check_leaving(&request)?;
         let tenant = tenant_of(&request);
         self.sent_by_process
             .push((self.provider_time(), tenant.clone()));
@@ -529,6 +562,8 @@ impl World {
             journey.visit.clone()
         };
         let delivery = self.sandbox.handle(&visit, self.provider_time());
+        self.pairs
+            .answered(&journey.visit, &delivery, is_done(self.sandbox.last()));
         if self.sandbox.last().is_some_and(|it| it.effect) {
             self.note_effect(journey)?;
         }
@@ -679,6 +714,11 @@ impl World {
         let event = Event::Reply { request, result };
         self.put(at, Thing::Told(journey.process, journey.lane, event, asked))
     }
+}
+
+/// Whether a request was carried out, whatever became of its answer.
+fn is_done(entry: Option<&LogEntry>) -> bool {
+    entry.is_some_and(|it| it.fault != Some(Fault::Reset))
 }
 
 /// How many of the bytes are whole lines.
