@@ -159,7 +159,8 @@ impl ProtectList {
     /// Takes `text` as it is written and as each account's provider cleans it; an error if no
     /// provider could have such an id, or if it is a number that a spreadsheet broke: a provider
     /// that takes any text would let it pass, and the user it was meant for go unprotected. For the
-    /// same reason, what does not look as a built-in provider's id does must be one wherever rows are of.
+    /// same reason, what does not look as a built-in provider's id does must be one at the account that all
+    /// rows are of, if there is one.
     fn insert(
         &mut self,
         text: &str,
@@ -185,7 +186,7 @@ impl ProtectList {
         }
         // A whole number may be one provider's id and too short or too long for another's.
         match problem {
-            Some(problem) if !fits_one || !is_sure => Err(problem),
+            Some(problem) if !fits_one || (only.is_some() && !is_sure) => Err(problem),
             None if is_broken(text) && text.contains(['e', 'E', ',', '.']) => Err(IdProblem {
                 code: "broken_number",
                 reason: "a spreadsheet took the id for a number, so its digits are lost",

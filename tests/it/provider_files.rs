@@ -7,7 +7,9 @@ use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::{Value, json};
 use userpurge::domain::{AccountName, UserId};
-use userpurge::provider::{LookupFor, Provider, ProviderFile, Request, build};
+use userpurge::provider::{
+    LookupFor, Provider, ProviderFile, Reply, Request, RowEnd, Verdict, build,
+};
 use userpurge::sandbox::{Call, Sandbox, SandboxOptions};
 
 use crate::support::World;
@@ -431,6 +433,16 @@ fn broken(from: &str, to: &str) -> String {
 #[case("name   = \"ours\"", "name   = \"okta\"", "comes with the program")]
 #[case("title  = \"Intercom\"\n", "", "missing field `title`")]
 #[case(
+    "[[answers]]",
+    "[[answers]]\nstatus = 200\nequals = { pointer = \"/id\", any = true }\nmeans = \"row.deleted\"\n\n[[answers]]",
+    "must be told"
+)]
+#[case(
+    "[[answers]]",
+    "[[answers]]\nstatus = 200\nempty = true\nmeans = \"row.deleted\"\n\n[[answers]]",
+    "needs status 204"
+)]
+#[case(
     "title  = \"Intercom\"",
     "titel  = \"Intercom\"",
     "unknown field `titel`"
@@ -651,6 +663,28 @@ fn an_answer_that_confirms_a_step_otherwise_is_reached_by_its_example() {
     let example = "[[replies]]\nto = \"delete\"\nstatus = 410\nid = \"64f0a1b2c3d4e5f6a7b8c9d0\"\n\
                    body = '{\"errors\":[{\"code\":\"gone\"}]}'\nmeans = \"row.deleted\"\n";
     ProviderFile::parse(&format!("{text}\n{example}")).unwrap();
+}
+
+#[test]
+fn null_is_no_word_of_the_provider() {
+    let gorgias = provider("gorgias");
+    let step = gorgias.kind().actions()[0].steps()[0];
+    for (body, is_known) in [
+        (r#"{"error":null}"#, false),
+        (r#"{"error":{"msg":"x"}}"#, true),
+    ] {
+        let reply = Reply {
+            status: 404,
+            headers: http::HeaderMap::new(),
+            body: body.into(),
+        };
+        let verdict = gorgias.judge(step, &UserId::new("8123456"), &reply);
+        assert_eq!(
+            matches!(verdict, Verdict::Row(RowEnd::NotFound, _)),
+            is_known,
+            "{verdict:?}"
+        );
+    }
 }
 
 #[test]

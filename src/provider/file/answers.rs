@@ -86,14 +86,13 @@ impl FileRule {
             return true;
         };
         let pointer = equals["pointer"].as_str().unwrap_or_default();
-        let Some(found) = at(body, pointer) else {
+        let Some(found) = at(body, pointer).filter(|found| !found.is_null()) else {
             return false;
         };
         if equals["id"] == true {
             return id_text(Some(&found)).as_deref() == Some(id);
         }
-        equals["any"] == true && !found.is_null()
-            || [&equals["text"], &equals["number"]].contains(&&found)
+        equals["any"] == true || [&equals["text"], &equals["number"]].contains(&&found)
     }
 }
 
@@ -109,7 +108,12 @@ fn at(body: &Body<'_>, pointer: &str) -> Option<Value> {
 fn leads_on(headers: &HeaderMap) -> bool {
     let links = headers.get_all(::http::header::LINK).into_iter();
     let mut links = links.filter_map(|link| Some(link.to_str().ok()?.replace('"', "")));
-    links.any(|link| link.contains("rel=next"))
+    let is_next = |part: &str| {
+        let (name, relations) = part.split_once('=').unwrap_or_default();
+        let is_it = |it: &str| it.eq_ignore_ascii_case("next");
+        name.trim().eq_ignore_ascii_case("rel") && relations.split_whitespace().any(is_it)
+    };
+    links.any(|link| link.split([';', ',']).any(is_next))
 }
 
 impl ProviderFile {
@@ -230,7 +234,7 @@ impl ProviderFile {
             return Err(verdict::of_read(self.refusal("", reply)));
         };
         let form = |key: &str| match by {
-            FindBy::Email => key.to_lowercase(),
+            FindBy::Email => key.to_ascii_lowercase(),
             FindBy::ExternalId => key.to_owned(),
         };
         let mut users = BTreeSet::new();

@@ -17,6 +17,9 @@ use super::texts::{is_free_header, is_line};
 use crate::domain::{Action, FindBy, Name, ProviderKind, Quota, Step, UserId, UserState};
 use crate::provider::{Reply, Verdict, base_url};
 
+/// What says that a user is deleted, or going to be.
+const SUCCESSES: [&str; 2] = ["row.deleted", "row.ordered"];
+
 /// The reasons, each behind its word.
 const REASONS: &str = include_str!("reasons.txt");
 
@@ -106,6 +109,9 @@ impl ProviderFile {
                 return refuse(&place, why);
             }
             rule.check_is_of_user(&place)?;
+            if SUCCESSES.map(Some).contains(&rule.means.as_deref()) {
+                rule.check_confirms(&place)?;
+            }
         }
         self.check_limits()?;
         self.check_examples()?;
@@ -296,8 +302,7 @@ impl ProviderFile {
             let is_free = example.to == "identify" || is_search && example.means != "one";
             fit(is_free || self.is_id(&example.id), &place, "example-id")?;
             let meant = self.meant(example).or_else(|why| refuse(&place, why))?;
-            let successes = ["row.deleted", "row.ordered"];
-            let is_lost = example.means == "row.not_found" && successes.contains(&meant.as_str());
+            let is_lost = example.means == "row.not_found" && SUCCESSES.contains(&meant.as_str());
             fit(!is_lost, &place, "look-first")?;
             if meant != example.means {
                 let said = &example.means;
@@ -493,16 +498,19 @@ impl FileRule {
 
     fn check_success(&self, place: &str) -> Result<(), Refusal> {
         self.check(place)?;
+        fit(self.means.is_none(), place, "means")?;
+        let is_success = (200..=299).contains(&self.status);
+        fit(self.equals.is_none() || is_success, place, "status")?;
+        self.check_confirms(place)
+    }
+
+    /// Refuses what may be the answer of anybody who has deleted nothing.
+    fn check_confirms(&self, place: &str) -> Result<(), Refusal> {
         let equals = self.equals.as_ref();
         let is_any = equals.is_some_and(|equals| equals.get("any").is_some());
-        let is_status = match (equals, self.empty) {
-            (Some(_), _) => (200..=299).contains(&self.status),
-            (None, true) => self.status == 204,
-            (None, false) => self.status == 202 || !self.accepted,
-        };
-        fit(self.means.is_none(), place, "means")?;
         fit(!is_any, place, "any")?;
-        fit(is_status, place, "status")?;
+        fit(!self.empty || self.status == 204, place, "status")?;
+        fit(!self.accepted || self.status == 202, place, "status")?;
         fit(
             equals.is_some() || self.empty || self.accepted,
             place,
