@@ -48,7 +48,7 @@ pub fn main(disk: &dyn Disk) -> std::process::ExitCode {
                 Command::Demo => Box::pin(commands::demo::execute(disk)).await,
                 Command::Completions { shell } => commands::man::print_completions(shell),
                 Command::Man { out } => commands::man::execute(out.as_deref()),
-                Command::Schema => commands::man::print_schema(),
+                Command::Schema { about } => commands::man::print_schema(about == "provider"),
                 Command::Help { about } => commands::help::execute(about.as_deref()),
             }
         }),

@@ -221,14 +221,10 @@ impl LedgerDamage {
 
     /// What stands before and behind the place in the words of an error.
     fn told(&self) -> [String; 2] {
+        let next = "the file was left as it is, go on with a copy of it that is whole";
         match self {
             Self::CutOff { .. } => ["ends before".to_owned(), format!(", and {self}")],
-            _ => [
-                "is damaged at".to_owned(),
-                format!(
-                    ": {self}; the file was left as it is, go on with a copy of it that is whole"
-                ),
-            ],
+            _ => ["is damaged at".to_owned(), format!(": {self}; {next}")],
         }
     }
 }

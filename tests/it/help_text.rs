@@ -58,7 +58,7 @@ fn help_of_the_program() {
       demo         Purge a sample file against a sandbox inside this program, end to end
       completions  Print the completions of a shell
       man          Print the man pages, one after the other, or write one for each command
-      schema       Print the JSON schema of the configuration, for editors
+      schema       Print the JSON schema of the configuration, or of provider files, for editors
       help         Print the help of a command, or a topic
 
     Options:

@@ -176,3 +176,72 @@ fn the_configuration_of_the_topic_is_read_and_the_schema_is_json() {
     let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
     assert_eq!(schema["title"], "userpurge.toml");
 }
+
+/// Holds `value` against a part of a JSON schema, as far as ours say anything: types, keys, words, references.
+fn fits(schema: &Value, part: &Value, value: &Value) -> Result<(), String> {
+    if let Some(name) = part["$ref"].as_str() {
+        return fits(
+            schema,
+            schema.pointer(name.trim_start_matches('#')).unwrap(),
+            value,
+        );
+    }
+    let is_type = match part["type"].as_str() {
+        Some("object") => value.is_object(),
+        Some("array") => value.is_array(),
+        Some("string") => value.is_string(),
+        Some("boolean") => value.is_boolean(),
+        Some("integer" | "number") => value.is_number(),
+        _ => true,
+    };
+    let is_word = part["enum"]
+        .as_array()
+        .is_none_or(|words| words.contains(value));
+    if !is_type || !is_word || part.get("const").is_some_and(|it| it != value) {
+        return Err(format!("{value} is no {part}"));
+    }
+    for item in value.as_array().into_iter().flatten() {
+        fits(schema, part.get("items").unwrap_or(&Value::Null), item)?;
+    }
+    for key in part["required"].as_array().into_iter().flatten() {
+        value
+            .get(key.as_str().unwrap())
+            .ok_or_else(|| format!("{value} lacks {key}"))?;
+    }
+    for (key, item) in value.as_object().into_iter().flatten() {
+        let known = part["properties"]
+            .get(key)
+            .or(part.get("additionalProperties"));
+        match known.unwrap_or(&Value::Null) {
+            Value::Bool(false) => return Err(format!("no `{key}` in {part}")),
+            known => fits(schema, known, item)?,
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_schema_of_provider_files_takes_those_that_are_shipped_and_no_other_key() {
+    let schema = World::new().call(&["schema", "provider"]).code(0).out;
+    let schema: Value = serde_json::from_str(&schema).unwrap();
+    for name in ProviderFile::shipped_names() {
+        let text = ProviderFile::shipped_text(name).unwrap();
+        let file: toml::Table = text.parse().unwrap();
+        let file = serde_json::to_value(file).unwrap();
+        assert_eq!(fits(&schema, &schema, &file), Ok(()), "{name}");
+        for place in [
+            "",
+            "/auth",
+            "/look",
+            "/limits",
+            "/ids",
+            "/replies/0",
+            "/look/standing",
+        ] {
+            let mut other = file.clone();
+            let object = other.pointer_mut(place).unwrap().as_object_mut().unwrap();
+            object.insert("zzz".to_owned(), 1.into());
+            assert!(fits(&schema, &schema, &other).is_err(), "{name} {place}");
+        }
+    }
+}

@@ -127,9 +127,13 @@ pub enum Command {
         out: Option<PathBuf>,
     },
 
-    /// Print the JSON schema of the configuration, for editors
+    /// Print the JSON schema of the configuration, or of provider files, for editors
     #[command(after_help = text("schema"))]
-    Schema,
+    Schema {
+        /// Of what: the configuration, or the files that describe providers
+        #[arg(value_parser = ["config", "provider"], default_value = "config")]
+        about: String,
+    },
 
     /// Print the help of a command, or a topic
     #[command(after_help = text("help"))]

@@ -15,6 +15,7 @@ use crate::cli::terminal::{put, put_with};
 use crate::cli::{CliError, ExitCode};
 use crate::config::SCHEMA;
 use crate::help::{self, TOPICS};
+use crate::provider::ProviderFile;
 
 /// Prints the pages, which `man -l -` shows as they are, or writes each to a file in `folder`.
 pub(in crate::cli) fn execute(folder: Option<&Path>) -> Result<ExitCode, CliError> {
@@ -79,8 +80,8 @@ pub(in crate::cli) fn print_completions(shell: clap_complete::Shell) -> Result<E
     Ok(ExitCode::Success)
 }
 
-/// Prints the JSON schema of the configuration.
-pub(in crate::cli) fn print_schema() -> Result<ExitCode, CliError> {
-    put(SCHEMA)?;
+/// Prints the JSON schema of the configuration, or of provider files.
+pub(in crate::cli) fn print_schema(of_provider: bool) -> Result<ExitCode, CliError> {
+    put([SCHEMA, ProviderFile::SCHEMA][usize::from(of_provider)])?;
     Ok(ExitCode::Success)
 }

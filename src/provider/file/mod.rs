@@ -43,6 +43,9 @@ const SHIPPED: [(&str, &str); 8] = [
 ];
 
 impl ProviderFile {
+    /// The JSON schema of the format. What it takes may still be refused for its meaning.
+    pub const SCHEMA: &str = include_str!("schema.json");
+
     /// The names of all that this program brings.
     pub fn shipped_names() -> impl Iterator<Item = &'static str> {
         SHIPPED.into_iter().map(|(name, _)| name)
