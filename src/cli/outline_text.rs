@@ -78,10 +78,8 @@ pub(super) fn orders(
         let account = setup.account(&connection.name)?;
         let mut text = wrapped(&place(account, Some(connection)), 2) + "\n";
         for (action, rows) in queues.get(&connection.name)? {
-            let (users, what) = (
-                count(rows.len(), "user"),
-                consequence(account.kind(), *action),
-            );
+            let users = count(rows.len(), "user");
+            let what = consequence(account.kind(), *action);
             text += &(wrapped(&format!("  {action} {users}: {what}"), 4) + "\n");
         }
         notes(&mut text, setup, account, Duration::ZERO);

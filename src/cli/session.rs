@@ -249,14 +249,10 @@ impl<'a> OpenRun<'a> {
         let told = |([does, how], users): ([&str; 2], u64)| {
             format!("{does} {}{how}", words::count(users, "user"))
         };
-        let later = orders
-            .get(&SOFTLY)
-            .map_or("", |_| " Zendesk deletes for good after 30 days.");
-        let asked = orders
-            .into_iter()
-            .map(told)
-            .collect::<Vec<_>>()
-            .join(", and ");
+        let in_time = " Zendesk deletes for good after 30 days.";
+        let later = orders.get(&SOFTLY).map_or("", |_| in_time);
+        let asked: Vec<_> = orders.into_iter().map(told).collect();
+        let asked = asked.join(", and ");
         let (first, rest) = asked.split_at(asked.len().min(1));
         format!(
             "{}{rest}?{later} This cannot be undone.",

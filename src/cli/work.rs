@@ -16,7 +16,7 @@ use super::recorder::{Recorder, locked};
 use super::session::OpenRun;
 use super::terminal::{columns, keep_clear_of, put_page, tell};
 use super::{CliError, ExitCode};
-use crate::domain::{AccountName, AccountPlan, Counted, Entry, RunEnd, RunState, WallClock};
+use crate::domain::{AccountName, AccountPlan, Counted, Entry, RunState, WallClock};
 use crate::lane::{AccountEnd, WorkSpec};
 use crate::ledger::{LedgerState, LedgerWriter};
 use crate::progress::{Mode, Progress};
@@ -121,13 +121,8 @@ async fn end(
                 "the outcomes of {counted} rows were counted, the input has {rows}"
             )));
         }
-        let at = WallClock::system().now();
-        let entry = Entry::End(RunEnd {
-            state,
-            outcomes,
-            at,
-        });
-        recorder.record(entry, Durability::Synced).await?;
+        let end = Entry::end(state, outcomes);
+        recorder.record(end, Durability::Synced).await?;
         Ok(state)
     };
     let ended = ended.await;

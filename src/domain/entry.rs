@@ -15,6 +15,7 @@ use super::names::named;
 use super::{
     AccountName, AccountPlan, Action, Agreed, Counted, Counts, JobId, Outcome, PlanEnd,
     PlannedRows, Position, ProviderKind, RunId, Step, Time, UnsentRows, UserId, Verified,
+    WallClock,
 };
 
 /// One line of a ledger.
@@ -566,4 +567,15 @@ pub struct RunEnd {
     pub outcomes: Counts,
     /// When.
     pub at: Time,
+}
+
+impl Entry {
+    /// The end of a session that ends now.
+    pub fn end(state: RunState, outcomes: Counts) -> Self {
+        Self::End(RunEnd {
+            state,
+            outcomes,
+            at: WallClock::system().now(),
+        })
+    }
 }

@@ -552,3 +552,24 @@ fn its_help_lists_what_it_heeds() {
     let told = world.call(&["lookup", "--help"]).code(0).out;
     assert!(told.contains("--where ") && told.contains("--attempts"));
 }
+
+/// What a lookup that ended in order has asked is known; of one that was killed, more may be under way, and
+/// whoever comes next waits for that.
+#[test]
+fn a_lookup_that_came_to_its_end_leaves_nobody_to_wait_for() {
+    let world = people(1);
+    world.call(&LOOKUP).code(0);
+    let folder = world.path(".local/state/userpurge/lookups");
+    let logs: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    let logs = logs.iter().map(std::fs::DirEntry::path);
+    let logs: Vec<_> = logs
+        .filter(|it| it.extension().is_some_and(|it| it == "jsonl"))
+        .collect();
+    assert_eq!(logs.len(), 1, "{logs:?}");
+    let last = std::fs::read_to_string(&logs[0]).unwrap();
+    let last = last.lines().last().unwrap();
+    assert!(last.contains(r#""kind":"end""#), "{last}");
+}

@@ -15,7 +15,7 @@ use crate::cli::session::{OpenRun, WorkKind};
 use crate::cli::terminal::tell;
 use crate::cli::work::{Shown, exit_code};
 use crate::cli::{CliError, ExitCode};
-use crate::domain::{AccountName, AccountPlan, Entry, FindBy, RunState};
+use crate::domain::{AccountName, AccountPlan, Counts, Entry, FindBy, RunState};
 use crate::input::InputTable;
 use crate::lane::RequestError;
 use crate::ledger::LedgerWriter;
@@ -66,6 +66,10 @@ pub(in crate::cli) async fn execute(args: &LookupArgs) -> Result<ExitCode, CliEr
     let mut run = OpenRun::new(WorkKind::Verify, log, &none, planning.setup, work);
     let ended = run.find(by, (&planner, &mut left), &mut file, ahead).await;
     file.sync()?;
+    if let Ok(state) = ended {
+        let end = Entry::end(state, Counts::default());
+        run.recorder.record(end, Durability::Synced).await?;
+    }
     let closing = run.lacking_action(&left);
     run.writer.finish().await?;
     let (ended, [one, none, several]) = (ended?, file.rows);

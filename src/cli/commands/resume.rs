@@ -11,7 +11,7 @@ use crate::cli::setup::Setup;
 use crate::cli::terminal::{put_standing, tell};
 use crate::cli::work::exit_code;
 use crate::cli::{CliError, ExitCode};
-use crate::domain::{Counted, Entry, Outcome, RunEnd, RunOptions, RunState, WallClock};
+use crate::domain::{Counted, Entry, Outcome, RunOptions, RunState};
 use crate::input::{closest, did_you_mean};
 use crate::ledger::{Disk, Durability, LedgerState, LedgerWriter, Only};
 use crate::plan::listed;
@@ -190,11 +190,7 @@ async fn close_done(
     let end = state.end.as_ref();
     let is_over = end.is_some_and(|end| end.state == RunState::Finished);
     if matches!(kind, WorkKind::Resume) && !is_over {
-        let end = Entry::End(RunEnd {
-            state: RunState::Finished,
-            outcomes: state.counts(),
-            at: WallClock::system().now(),
-        });
+        let end = Entry::end(RunState::Finished, state.counts());
         writer.handle().append(end, Durability::Synced).await?;
         state = writer.finish().await?;
     } else {
