@@ -123,7 +123,9 @@ fn typed(world: &World, terminal: &Terminal<'_>, step: &Step, port: &str) -> (Ve
     if step.shown.iter().any(|line| line.starts_with("^C")) {
         // As README's run was: those that have a request of their own have ended, and a job goes on.
         world.until("a job is all that is left", || {
-            world.path(LEDGER).exists() && world.outcomes(LEDGER).len() == ENDED_AT_CTRL_C
+            world.path(LEDGER).exists()
+                && world.outcomes(LEDGER).len() == ENDED_AT_CTRL_C
+                && world.read(LEDGER).contains(r#""kind":"job""#)
         });
         terminal.key("C-c");
     }
