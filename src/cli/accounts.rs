@@ -312,7 +312,7 @@ pub(super) fn limits_advice(
         let stated = stated.filter(|stated| stated.is_above(used))?;
         let (title, name) = (it.kind.title(), &it.name);
         Some(format!(
-            "{title} states {stated} for {name}; the configuration uses {used}: requests = \"{stated}\" would use it"
+            "{title} allows {name} {stated}, and the configuration takes {used}; to take all, give it requests = \"{stated}\""
         ))
     };
     connections.iter().filter_map(advice).collect()

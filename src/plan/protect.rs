@@ -184,9 +184,10 @@ impl ProtectList {
                 Err(_) => {}
             }
         }
-        // A whole number may be one provider's id and too short or too long for another's.
+        // A whole number may be one provider's id and too short or too long for another's; a broken one is none.
+        let is_word = text.contains(|c: char| c.is_alphabetic() && !"eE".contains(c));
         match problem {
-            Some(problem) if !fits_one || (only.is_some() && !is_sure) => Err(problem),
+            Some(why) if !fits_one || (!is_sure && (only.is_some() || !is_word)) => Err(why),
             None if is_broken(text) && text.contains(['e', 'E', ',', '.']) => Err(IdProblem {
                 code: "broken_number",
                 reason: "a spreadsheet took the id for a number, so its digits are lost",

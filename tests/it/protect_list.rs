@@ -210,4 +210,15 @@ fn a_list_of_texts_counts_where_any_text_is_an_id() {
         .call(&args("mixed.csv"))
         .code(0)
         .says("\"protected\":1");
+    // But a number that something was done to is nobody's id, whatever other account takes any text.
+    for id in [
+        "361\u{a0}808\u{a0}351\u{a0}050",
+        "0361808351050",
+        "3.61E+11",
+        "2026-11-29",
+    ] {
+        world.write("list.csv", format!("id\n{id}\n"));
+        let done = world.call(&args("mixed.csv")).code(2);
+        done.says("line 2 of the protect list");
+    }
 }
