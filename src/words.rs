@@ -13,7 +13,7 @@ use crate::domain::Time;
 const LABEL_MAX: usize = 24;
 
 /// Stands for a blank at which no line is broken.
-const UNBROKEN: &str = "\u{E000}";
+pub const UNBROKEN: &str = "\u{E000}";
 
 /// A number with its thousands set apart: `1,234,567`.
 pub fn grouped(n: u64) -> String {

@@ -26,7 +26,7 @@ use crate::domain::WallClock;
 pub(super) use crate::domain::shown;
 use crate::ledger::LedgerState;
 use crate::report::{self, Summary};
-use crate::words::{fold, folded};
+use crate::words::{UNBROKEN, fold, folded};
 
 /// How wide a page is at most, and where nobody looks at a terminal, in characters.
 const WIDTH_MAX: usize = 80;
@@ -81,7 +81,9 @@ fn weighted(text: &str, colours: bool) -> Cow<'_, str> {
 /// `text` in lines that fit a page, as far as its words do; the lines after the first begin with
 /// `indent` blanks.
 pub(super) fn wrapped(text: &str, indent: usize) -> String {
-    fold(text, indent, width())
+    // It is looked for as a whole, to be given weight.
+    let whole = FINAL.replace(' ', UNBROKEN);
+    fold(&text.replace(FINAL, &whole), indent, width())
 }
 
 /// `text` as `stream` shows it: in lines that fit if that is a terminal, else as it is, for whoever

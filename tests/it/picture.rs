@@ -70,6 +70,12 @@ fn the_picture_is_of_a_real_run_and_has_all_that_stood_on_the_terminal() {
         screen.contains("next         userpurge resume")
     });
     let picture = svg(&screen);
+    let weighty = ">cannot\u{a0}be\u{a0}undone<";
+    assert_eq!(
+        picture.matches(weighty).count(),
+        3,
+        "weight is lost where a line ends"
+    );
     assert!(picture.contains("paused\u{a0}") && picture.contains("ends\u{a0}about"));
     if std::env::var_os("DRAW").is_some() {
         draw(&picture);

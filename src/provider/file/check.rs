@@ -207,11 +207,8 @@ impl ProviderFile {
             fit(call.request.starts_with("GET "), &place, "get")?;
         }
         let mut pointers = [&identify.tenant, &identify.caller].into_iter().flatten();
-        fit(
-            pointers.all(|it| it.starts_with('/')),
-            "identify",
-            "pointer",
-        )?;
+        let are_pointers = pointers.all(|it| it.starts_with('/'));
+        fit(are_pointers, "identify", "pointer")?;
         let (Some(standing), Some(unknown)) = (&look.standing, &look.unknown) else {
             return fit(false, "look", "look");
         };
