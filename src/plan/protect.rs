@@ -175,8 +175,9 @@ impl ProtectList {
             match check_id(policy, text) {
                 Ok(id) => {
                     fits_one = true;
+                    // Its provider told it from any text.
+                    is_sure |= id != text || policy.id_pattern.is_some();
                     if id != text {
-                        is_sure = true;
                         self.ids.insert(id.into());
                     }
                 }
