@@ -290,7 +290,8 @@ impl Lane {
             return StepEnd::new(Outcome::Deleted, heard.reworded("gone_before", words));
         }
         // An answer that may be a gateway's settles no doubt.
-        let is_open = step.in_doubt && end == RowEnd::NotFound && heard.said.code.is_none();
+        let may_be_theirs = matches!(end, RowEnd::NotFound | RowEnd::Refused);
+        let is_open = step.in_doubt && may_be_theirs && heard.said.code.is_none();
         let outcome = if is_open {
             Outcome::InDoubt
         } else {

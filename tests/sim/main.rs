@@ -41,7 +41,7 @@ const PROCESSES_MAX: u32 = 60;
 
 /// Seeds that once broke a rule, and the fault they found. They are played first. What earlier versions of
 /// the simulation found is kept in `mutants`.
-const FOUND: [(u64, &str); 16] = [
+const FOUND: [(u64, &str); 17] = [
     (
         2973,
         "an agent whom others had soft-deleted was permanently deleted, not being listed yet",
@@ -102,6 +102,10 @@ const FOUND: [(u64, &str); 16] = [
     (
         574_750,
         "a session was lost that had more requests in flight than the one before, and all of them came late",
+    ),
+    (
+        3_020_944,
+        "a bare redirect after a lost answer, which a provider file reads as a refusal, ended the row",
     ),
 ];
 
