@@ -175,7 +175,11 @@ fn chain(bytes: &[u8]) -> Result<(), String> {
 
 fn outcomes(bytes: &[u8]) -> BTreeMap<u64, Told> {
     let mut told: BTreeMap<u64, Told> = BTreeMap::new();
-    for line in bytes.split(|byte| *byte == b'\n') {
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        // A line that a crash tore is cut by the next process, though nothing but its end is missing.
+        let Some(line) = line.strip_suffix(b"\n") else {
+            break;
+        };
         let is_about_rows = [
             "{\"kind\":\"outcome\"",
             "{\"kind\":\"unsent\"",
