@@ -169,9 +169,7 @@ pub(super) fn start_log(args: DiagnosticsArgs) {
     let level = match (args.quiet, args.verbose) {
         (true, _) => LevelFilter::ERROR,
         (false, 0) => LevelFilter::WARN,
-        (false, 1) => LevelFilter::INFO,
-        (false, 2) => LevelFilter::DEBUG,
-        (false, _) => LevelFilter::TRACE,
+        (false, _) => LevelFilter::INFO,
     };
     let filter = Targets::new()
         .with_target("userpurge", level)

@@ -407,14 +407,15 @@ impl Planner {
 /// The id that `text` is at the account of `policy`, as its provider wants it.
 pub(super) fn check_id<'a>(policy: &AccountPolicy, text: &'a str) -> Result<&'a str, IdProblem> {
     let problem = |code, reason| Err(IdProblem { code, reason });
-    // Nearly all ids begin with a digit.
-    let may_be_word = !text.starts_with(|c: char| c.is_ascii_digit());
+    // Nearly all ids begin with a digit, or are longer than all of these words.
+    let may_be_word =
+        text.len() <= "undefined".len() && !text.starts_with(|c: char| c.is_ascii_digit());
     if may_be_word && NOBODY.split(' ').any(|it| it.eq_ignore_ascii_case(text)) {
         let reason = "this is what programs and spreadsheets write where there is no id";
         return problem("nobody", reason);
     }
     let id = (policy.check_id)(text)?;
-    let bare = text.trim_start_matches("ObjectId");
+    let bare = text.strip_prefix("ObjectId").unwrap_or(text);
     let bare = bare.trim_matches(|c: char| !c.is_alphanumeric());
     if bare.len() < text.len() && IdLook::of(bare) == IdLook::Hexadecimal {
         let reason = "other text stands beside the id; leave nothing but the id";
