@@ -103,14 +103,6 @@ pub enum LedgerError {
         /// The ledger it works with; `None`: it has only begun.
         ledger: Option<PathBuf>,
     },
-    /// The writer's thread panicked, which is a bug.
-    #[error("the writer of ledger `{path}` panicked: {message}; `userpurge resume` goes on")]
-    Panicked {
-        /// The ledger.
-        path: PathBuf,
-        /// The panic's message.
-        message: String,
-    },
 }
 
 /// What somebody else did to a ledger while it was written to.

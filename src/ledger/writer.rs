@@ -1,7 +1,6 @@
 //! A ledger's owner and its handles: beginning a ledger, going on with one, appending, finishing.
 //! The writing itself is done on a thread, see `scribe`.
 
-use std::any::Any;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
@@ -84,12 +83,9 @@ impl LedgerWriter {
         // If either of the two fails the thread has ended already, and says below how.
         let _ = self.handle.queue.send(Message::Finish).await;
         let _ = self.ended.await;
-        self.thread.join().unwrap_or_else(|panic| {
-            Err(LedgerError::Panicked {
-                path: self.handle.path.to_path_buf(),
-                message: message_of(panic.as_ref()),
-            })
-        })
+        // A panic is a bug, and ends the program here as it does in a release.
+        let ended = self.thread.join();
+        ended.unwrap_or_else(|bug| std::panic::resume_unwind(bug))
     }
 }
 
@@ -157,15 +153,5 @@ impl LedgerHandle {
     fn gone(&self) -> LedgerError {
         let failure = self.failure.get().cloned();
         failure.unwrap_or_else(|| LedgerError::Closed(self.path.to_path_buf()))
-    }
-}
-
-fn message_of(panic: &(dyn Any + Send)) -> String {
-    if let Some(text) = panic.downcast_ref::<&str>() {
-        (*text).to_owned()
-    } else if let Some(text) = panic.downcast_ref::<String>() {
-        text.clone()
-    } else {
-        "it left no message".to_owned()
     }
 }
