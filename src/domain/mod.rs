@@ -64,4 +64,4 @@ pub use task::{
     AccountPolicy, IdProblem, LeftOpen, Position, Record, Task, TaskKey, is_brand, looks_rounded,
     split_brand, with_brand,
 };
-pub use user_state::{Finding, Findings, UserState, Verified};
+pub use user_state::{Finding, UserState, Verified};

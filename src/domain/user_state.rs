@@ -116,9 +116,6 @@ named! {
     }
 }
 
-/// How many rows were found how, in the order of [`Finding::ALL`].
-pub type Findings = [u64; Finding::ALL.len()];
-
 /// A row that had ended well was asked about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verified {

@@ -4,9 +4,8 @@ use super::reader::Link;
 use super::sent::SentLog;
 use super::state::{LedgerState, SESSIONS_MAX, VerificationState};
 use crate::domain::{
-    AccountName, Attempted, Entry, Finding, Findings, Intent, LaneStop, Outcome, OutcomeEntry,
-    Paused, PlannedRows, Quota, Requested, SessionStart, Step, StepDone, Time, UnsentRows,
-    Verified,
+    AccountName, Attempted, Entry, Finding, Intent, LaneStop, Outcome, OutcomeEntry, Paused,
+    PlannedRows, Quota, Requested, SessionStart, Step, StepDone, Time, UnsentRows, Verified,
 };
 
 /// The class of an attempt that the server turned away because of its pace.
@@ -90,7 +89,9 @@ impl LedgerState {
         self.unanswered.remove(row);
         self.bulks.leave(row);
         // Seen before this outcome, so it says nothing of what followed.
-        self.standing.remove(row);
+        for rows in &mut self.found {
+            rows.remove(row);
+        }
         match outcome {
             // Nothing is settled: a later process must go on with this very step, and know.
             Outcome::InDoubt => {
@@ -264,19 +265,16 @@ impl LedgerState {
         stops.push(stop.clone());
     }
 
-    /// Only the last verification is told of, but who was seen standing stays so until seen otherwise.
+    /// A verification adds to what is known, also a sample of few rows.
     fn verification(&mut self, begun: &SessionStart) {
         self.another_process(begun.at);
         let uptime = begun.uptime.as_ref();
         self.process(begun.at, uptime, &begun.accounts);
         self.seen(begun.at);
         self.verifying = true;
-        let before = self.verification.as_ref();
-        let number = before.map_or(0, |verification| verification.number) + 1;
         self.verification = Some(VerificationState {
             begun: begun.clone(),
-            number,
-            findings: Findings::default(),
+            asked: 0,
             stops: Vec::new(),
             last_at: begun.at,
         });
@@ -285,18 +283,21 @@ impl LedgerState {
     fn verified(&mut self, verified: &Verified) {
         self.seen(verified.at);
         if let Some(verification) = &mut self.verification {
-            verification.findings[verified.finding.index()] += 1;
+            verification.asked += 1;
             verification.last_at = verified.at;
         }
-        match verified.finding {
-            Finding::Standing => {
-                self.standing.insert(verified.position.row);
+        let row = verified.position.row;
+        let is_known = self.found.iter().any(|rows| rows.contains(row));
+        // No clear answer leaves what was seen before.
+        if verified.finding == Finding::Unknown && is_known {
+            return;
+        }
+        for (rows, finding) in self.found.iter_mut().zip(Finding::ALL) {
+            if finding == verified.finding {
+                rows.insert(row);
+            } else {
+                rows.remove(row);
             }
-            Finding::AsAsked | Finding::UnderWay => {
-                self.standing.remove(verified.position.row);
-            }
-            // What was seen before has not been gainsaid.
-            Finding::Unknown => {}
         }
     }
 

@@ -77,7 +77,7 @@ pub use self::planned::{PlanRows, Queues};
 pub use self::reader::{LEDGER_SUFFIX, LedgerReader, Link, TornTail, written_at};
 pub use self::sample::draw_sample;
 pub use self::scribe::QUEUE_MAX;
-pub use self::select::{Good, Only, each_user, each_verified};
+pub use self::select::{Good, Only, each_found, each_user};
 pub use self::sent::{SENT_MAX, SentRequest};
 pub use self::state::{LedgerState, VerificationState};
 pub use self::tenants::Tenants;

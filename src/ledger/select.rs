@@ -12,7 +12,7 @@ use super::error::LedgerError;
 use super::reader::LedgerReader;
 use super::state::LedgerState;
 use crate::domain::{
-    AccountName, Action, Counted, Entry, Outcome, Position, TaskKey, UserId, Verified,
+    AccountName, Action, Counted, Entry, Finding, Outcome, Position, TaskKey, UserId, Verified,
 };
 
 /// One `--only` of `retry`.
@@ -70,7 +70,7 @@ impl LedgerState {
             }
         }
         if only.contains(&Only::Standing) {
-            rows |= &self.standing;
+            rows |= self.found(Finding::Standing);
         }
         Ok(rows)
     }
@@ -194,19 +194,18 @@ impl Good {
     }
 }
 
-/// Hands what verification `number` (from 1) saw to `see`, in order, until `see` fails.
-pub fn each_verified<E: From<LedgerError>>(
-    ledger: &Path,
-    number: u64,
+/// Hands each row of `finding` to `see`, as a verification saw it so first, until `see` fails.
+pub fn each_found<E: From<LedgerError>>(
+    state: &LedgerState,
+    finding: Finding,
     mut see: impl FnMut(&Verified) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut current = 0;
-    LedgerReader::open(ledger)?.each_entry(|_, entry| match entry {
-        Entry::Verification(_) => {
-            current += 1;
-            Ok(())
-        }
-        Entry::Verify(verified) if current == number => see(verified),
+    let mut left = state.found(finding).clone();
+    if left.is_empty() {
+        return Ok(());
+    }
+    LedgerReader::open(&state.path)?.each_entry(|_, entry| match entry {
+        Entry::Verify(it) if it.finding == finding && left.remove(it.position.row) => see(it),
         _ => Ok(()),
     })
 }

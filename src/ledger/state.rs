@@ -14,7 +14,7 @@ use super::planned::PlanIndex;
 use super::reader::{LedgerReader, Link, TornTail};
 use super::sent::{SentLog, SentRequest};
 use crate::domain::{
-    AccountHeader, AccountName, Action, Agreed, Counted, Counts, Entry, Findings, LaneStop,
+    AccountHeader, AccountName, Action, Agreed, Counted, Counts, Entry, Finding, LaneStop,
     LeftOpen, Outcome, Paused, PlanEnd, RunEnd, RunHeader, SessionStart, Step, Time, Uptime,
 };
 
@@ -79,8 +79,8 @@ pub struct LedgerState {
     pub(super) bulks: Bulks,
     /// How many rows count in another ledger, see [`LedgerState::leave_out`].
     left_out: u64,
-    /// The rows that ended well and whose users were seen standing when last seen clearly.
-    pub standing: RoaringTreemap,
+    /// The rows that a verification asked about since they ended, by what was last seen clearly.
+    pub found: [RoaringTreemap; Finding::ALL.len()],
     /// Protected rows whose users are on the protect list: they are skipped.
     pub(super) on_protect_list: RoaringTreemap,
     /// The rows that were settled as deleted although nobody saw the user before.
@@ -215,11 +215,11 @@ impl LedgerState {
             &mut self.soft_deleted,
             &mut self.unanswered,
             &mut self.doubtful,
-            &mut self.standing,
             &mut self.on_protect_list,
             &mut self.settled_unseen,
         ];
-        sets.chain(more).for_each(|set| *set -= rows);
+        let sets = sets.chain(more).chain(&mut self.found);
+        sets.for_each(|set| *set -= rows);
         for row in rows {
             self.plan.unplan(row);
             self.bulks.leave(row);
@@ -301,7 +301,12 @@ impl LedgerState {
     /// and no verification has seen them standing since.
     pub fn is_gone(&self, row: u64) -> bool {
         let outcome = self.outcome_of(row);
-        outcome.is_some_and(Outcome::is_gone) && !self.standing.contains(row)
+        outcome.is_some_and(Outcome::is_gone) && !self.found(Finding::Standing).contains(row)
+    }
+
+    /// The rows of [`Self::found`] with this finding.
+    pub fn found(&self, finding: Finding) -> &RoaringTreemap {
+        &self.found[finding.index()]
     }
 
     /// The account of `row`; `None`: it names none that exists.
@@ -415,15 +420,14 @@ impl LedgerState {
     }
 }
 
-/// The last verification, as far as it got.
+/// The last verification, as far as it got. What was found, by it and by those before, is
+/// [`LedgerState::found`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerificationState {
     /// How it began.
     pub begun: SessionStart,
-    /// Which verification of the ledger it is, from 1.
-    pub number: u64,
-    /// What it found; fewer rows than it set out to ask about if it was stopped.
-    pub findings: Findings,
+    /// How many rows it asked about; fewer than it set out to ask about if it was stopped.
+    pub asked: u64,
     /// The accounts that were stopped in it.
     pub stops: Vec<LaneStop>,
     /// When the last row was seen; when it began, if none was.
@@ -433,7 +437,7 @@ pub struct VerificationState {
 impl VerificationState {
     /// Whether every row it set out to ask about was asked about.
     pub fn is_complete(&self) -> bool {
-        self.findings.iter().sum::<u64>() >= self.begun.rows
+        self.asked >= self.begun.rows
     }
 }
 

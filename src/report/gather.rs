@@ -13,7 +13,7 @@ use super::timeline::Timeline;
 use crate::domain::{
     AccountName, Action, Entry, Finding, OutcomeEntry, ProviderKind, Time, Verified,
 };
-use crate::ledger::{LedgerError, LedgerReader, LedgerState, Link};
+use crate::ledger::{LedgerError, LedgerReader, LedgerState, Link, each_found};
 use crate::words;
 
 /// How many rows that a verification did not find as asked are listed.
@@ -155,26 +155,15 @@ impl Collector {
                 worked(end.at)
             }
             Entry::Verification(begun) => {
-                self.not_as_asked.clear();
                 self.sessions.begin(begun, self.timeline.worked_ms);
                 None
             }
-            Entry::Verify(verified) => {
-                self.verified(verified);
-                Some(verified.at)
-            }
+            Entry::Verify(verified) => Some(verified.at),
         };
         if let Some(at) = seen {
             self.sessions.seen(at);
         }
         self.state.apply(link, entry);
-    }
-
-    fn verified(&mut self, verified: &Verified) {
-        let is_listed = matches!(verified.finding, Finding::Standing | Finding::Unknown);
-        if is_listed && self.not_as_asked.len() < VERIFIED_MAX {
-            self.not_as_asked.push(verified.clone());
-        }
     }
 
     fn outcome(&mut self, entry: &OutcomeEntry) {
@@ -186,6 +175,14 @@ impl Collector {
 
     /// Reads the ledger once more for rows that are to be listed.
     fn look_again(&mut self) -> Result<(), LedgerError> {
+        for finding in [Finding::Standing, Finding::Unknown] {
+            each_found(&self.state, finding, |row| {
+                if self.not_as_asked.len() < VERIFIED_MAX {
+                    self.not_as_asked.push(row.clone());
+                }
+                Ok::<_, LedgerError>(())
+            })?;
+        }
         let wanted = self.reasons.wanted();
         if wanted.is_empty() {
             return Ok(());

@@ -7,7 +7,8 @@ use serde::{Serialize, Serializer};
 
 use super::verification::VerificationSummary;
 use crate::domain::{
-    AccountName, Counts, LaneStop, Outcome, ProviderKind, RunId, RunOptions, RunState, Time,
+    AccountName, Counts, Finding, LaneStop, Outcome, ProviderKind, RunId, RunOptions, RunState,
+    Time,
 };
 use crate::ledger::{LedgerHead, LedgerState};
 
@@ -119,7 +120,7 @@ impl Summary {
             throttled: state.throttled,
             started_at: state.header.started_at,
             ended_at: end.map(|end| end.at),
-            verification: state.verification.as_ref().map(VerificationSummary::new),
+            verification: VerificationSummary::new(state),
             head: state.head,
             ledger: state.path.clone(),
             config: named_config(&state.header.options).map(str::to_owned),
@@ -127,7 +128,7 @@ impl Summary {
             stops: state.stops.clone(),
             unanswered: (state.in_doubt() - &state.ended).len() - state.in_jobs(),
             in_jobs: state.in_jobs(),
-            standing: state.standing.len(),
+            standing: state.found(Finding::Standing).len(),
             last_at: state.last_at,
         }
     }

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
+use roaring::RoaringTreemap;
 use serde::Serialize;
 use serde_json::json;
 
@@ -11,7 +12,7 @@ use super::text::{add_line, answer, stop_told};
 use crate::domain::{
     Action, Finding, LaneStop, ProviderKind, SampleDraw, Time, UserState, Verified,
 };
-use crate::ledger::{LedgerError, LedgerState, VerificationState, each_verified};
+use crate::ledger::{LedgerError, LedgerState, each_found};
 use crate::words::{count, grouped, utc};
 
 /// How many rows are listed for people; scripts get all of them.
@@ -26,9 +27,9 @@ pub struct VerificationSummary {
     pub complete: bool,
     /// How many rows had ended `deleted` or `already_gone`.
     pub good_rows: u64,
-    /// How many of them were to be asked about.
+    /// How many of them this verification was to ask about.
     pub rows: u64,
-    /// How many were.
+    /// How many were asked about, by this verification or one before it.
     pub asked: u64,
     /// How many of those are as their action promises.
     pub as_asked: u64,
@@ -40,29 +41,40 @@ pub struct VerificationSummary {
     pub unknown: u64,
     /// What the sample was drawn with; `None`: there was none.
     pub sample: Option<SampleDraw>,
+    /// How many rows this verification did not come to. Left out of the JSON.
+    #[serde(skip)]
+    pub left: u64,
     /// The accounts that were stopped in it. Left out of the JSON.
     #[serde(skip)]
     pub stops: Vec<LaneStop>,
 }
 
 impl VerificationSummary {
-    /// Sums up what a ledger says of its last verification.
-    pub fn new(state: &VerificationState) -> Self {
-        let begun = &state.begun;
-        let [as_asked, standing, under_way, unknown] = state.findings;
-        Self {
+    /// Sums up what a ledger says of its verifications; `None`: there was none.
+    pub fn new(state: &LedgerState) -> Option<Self> {
+        let last = state.verification.as_ref()?;
+        let begun = &last.begun;
+        let found = state.found.each_ref().map(RoaringTreemap::len);
+        let [as_asked, standing, under_way, unknown] = found;
+        Some(Self {
             at: begun.at,
-            complete: state.is_complete(),
+            complete: last.is_complete(),
             good_rows: begun.good_rows.unwrap_or_default(),
             rows: begun.rows,
-            asked: state.findings.iter().sum(),
+            asked: found.iter().sum(),
             as_asked,
             standing,
             under_way,
             unknown,
             sample: begun.sample,
-            stops: state.stops.clone(),
-        }
+            left: begun.rows.saturating_sub(last.asked),
+            stops: last.stops.clone(),
+        })
+    }
+
+    /// Whether some rows that are done were never asked about.
+    pub const fn is_sample(&self) -> bool {
+        self.sample.is_some() && self.asked < self.good_rows
     }
 
     /// Whether nobody has to look at anything: every row was asked about, and none stands or is
@@ -72,45 +84,31 @@ impl VerificationSummary {
     }
 
     /// The first rows that somebody has to look at, those that stand before those that are unknown; and
-    /// whether one of those who stand may just not be deleted yet. `number`: the verification's.
-    pub fn listed(
-        &self,
-        state: &LedgerState,
-        number: u64,
-    ) -> Result<(Vec<Verified>, bool), LedgerError> {
+    /// whether one of those who stand may just not be deleted yet.
+    pub fn listed(state: &LedgerState) -> Result<(Vec<Verified>, bool), LedgerError> {
         let accounts = state.accounts();
         let is_sunco = |row: &Verified| {
             let account = accounts.get(&row.account);
             account.is_some_and(|account| account.provider == ProviderKind::Sunco)
         };
-        let mut lists = [
-            (Finding::Standing, Vec::new()),
-            (Finding::Unknown, Vec::new()),
-        ];
-        let mut in_background = false;
-        each_verified(&state.path, number, |row| {
-            let is_deletion = row.finding == Finding::Standing && row.action == Action::Delete;
-            in_background |= is_deletion && is_sunco(row);
-            let list = lists.iter_mut().find(|(of, _)| *of == row.finding);
-            if let Some((_, rows)) = list.filter(|(_, rows)| rows.len() < LISTED_MAX) {
-                rows.push(row.clone());
-            }
-            Ok::<_, LedgerError>(())
-        })?;
-        let mut rows = lists.into_iter().flat_map(|(_, mut rows)| {
-            rows.sort_by_key(|row| row.position.row);
-            rows
-        });
-        Ok((rows.by_ref().take(LISTED_MAX).collect(), in_background))
+        let (mut listed, mut in_background) = (Vec::new(), false);
+        for finding in [Finding::Standing, Finding::Unknown] {
+            let begins = listed.len();
+            each_found(state, finding, |row| {
+                let is_deletion = finding == Finding::Standing && row.action == Action::Delete;
+                in_background |= is_deletion && is_sunco(row);
+                if listed.len() < LISTED_MAX {
+                    listed.push(row.clone());
+                }
+                Ok::<_, LedgerError>(())
+            })?;
+            listed[begins..].sort_by_key(|row| row.position.row);
+        }
+        Ok((listed, in_background))
     }
 
     /// One JSON object, written as the ledger is read: its lists may be as long as the ledger.
-    pub fn write_json<E>(
-        &self,
-        state: &LedgerState,
-        number: u64,
-        out: &mut dyn Write,
-    ) -> Result<(), E>
+    pub fn write_json<E>(&self, state: &LedgerState, out: &mut dyn Write) -> Result<(), E>
     where
         E: From<LedgerError> + From<io::Error> + From<serde_json::Error>,
     {
@@ -125,11 +123,9 @@ impl VerificationSummary {
         ] {
             write!(out, ",\"{name}\":[")?;
             let mut comma = "";
-            each_verified(&state.path, number, |row| {
-                if row.finding == finding {
-                    write!(out, "{comma}{}", serde_json::to_string(row)?)?;
-                    comma = ",";
-                }
+            each_found(state, finding, |row| {
+                write!(out, "{comma}{}", serde_json::to_string(row)?)?;
+                comma = ",";
                 Ok::<_, E>(())
             })?;
             write!(out, "]")?;
@@ -187,7 +183,7 @@ impl VerificationSummary {
             line("sample", &format!("{rows} drawn with --seed {seed}"));
         }
         if !self.complete {
-            let left = count(self.rows - self.asked, "row");
+            let left = count(self.left, "row");
             line(
                 "left out",
                 &format!("{left} not asked about; the next `verify` starts anew"),

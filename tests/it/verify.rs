@@ -188,6 +188,38 @@ fn who_still_stands_is_named_and_can_be_sent_again() {
 }
 
 #[test]
+fn a_sample_adds_to_what_is_known_and_takes_nothing_back() {
+    let world = World::new();
+    deleted(&world, 40);
+    world.zendesk_users([4, 30]);
+    world.call(&VERIFY).code(1);
+    let told = report(&world, &["--sample", "3"], 1);
+    let of = |told: &Value, key: &str| told[key].as_u64().unwrap();
+    let all = ["good_rows", "rows", "asked", "as_asked", "standing"];
+    assert_eq!(all.map(|key| of(&told, key)), [40, 3, 40, 38, 2]);
+    assert_eq!(told["standing_rows"].as_array().unwrap().len(), 2);
+    let known = "asked about 40 of 40 rows: 38 gone, 0 being erased, 2 still there";
+    world.call(&["status", LEDGER]).code(0).says(known);
+    world
+        .call(&["report", LEDGER, "--format", "md"])
+        .code(0)
+        .says("2 users still there");
+
+    // Whoever is asked about again is known anew.
+    world
+        .call(&["retry", LEDGER, "--only", "standing", "--yes"])
+        .code(0);
+    world
+        .call(&["status", LEDGER])
+        .code(0)
+        .says("asked about 38 of 40 rows");
+    let told = report(&world, &[], 0);
+    assert_eq!(all.map(|key| of(&told, key)), [40, 40, 40, 40, 0]);
+    let told = report(&world, &["--sample", "1"], 0);
+    assert_eq!(all.map(|key| of(&told, key)), [40, 1, 40, 40, 0]);
+}
+
+#[test]
 fn a_list_for_people_is_bounded_and_one_for_scripts_is_not() {
     let world = World::new();
     deleted(&world, 60);

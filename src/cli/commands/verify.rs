@@ -133,15 +133,14 @@ impl OpenRun<'_> {
 
 /// Says what was found, as the ledger tells it. Returns whether everybody is gone.
 fn close(args: &VerifyArgs, state: &LedgerState, ended: RunState) -> Result<bool, CliError> {
-    let Some(verification) = &state.verification else {
+    let Some(summary) = VerificationSummary::new(state) else {
         return Err(CliError::bug(
             "the ledger does not tell of this verification",
         ));
     };
-    let summary = VerificationSummary::new(verification);
-    let (listed, in_background) = summary.listed(state, verification.number)?;
+    let (listed, in_background) = VerificationSummary::listed(state)?;
     if args.json {
-        put_with(|out| summary.write_json::<CliError>(state, verification.number, out))?;
+        put_with(|out| summary.write_json::<CliError>(state, out))?;
     } else {
         put_page(&summary.render(&listed))?;
     }

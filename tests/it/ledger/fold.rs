@@ -305,20 +305,21 @@ fn a_verification_changes_no_outcome_and_only_the_last_is_told_of() {
     assert_eq!(first.counts().deleted + first.counts().already_gone, 2);
     assert!(first.end.is_some() && first.stops.is_empty());
     let seen = first.verification.clone().unwrap();
-    assert_eq!(
-        (seen.number, seen.stops.len(), seen.last_at),
-        (1, 1, at(12))
-    );
-    assert_eq!(seen.findings, [0, 1, 0, 1]);
+    assert_eq!((seen.asked, seen.stops.len(), seen.last_at), (2, 1, at(12)));
     assert!(seen.is_complete());
-    assert_eq!(first.standing.iter().collect::<Vec<_>>(), [1]);
+    let found = |state: &LedgerState| {
+        state
+            .found
+            .each_ref()
+            .map(|rows| rows.iter().collect::<Vec<_>>())
+    };
+    assert_eq!(found(&first), [vec![], vec![1], vec![], vec![2]]);
 
     entries.extend([verification(2, 20), verified(2, Finding::AsAsked, 21)]);
     let second = state(3, &entries);
     let seen = second.verification.clone().unwrap();
-    assert_eq!((seen.number, seen.findings.iter().sum()), (2, 1));
     assert!(!seen.is_complete(), "one row was not asked about");
-    assert!(second.standing.contains(1), "not seen otherwise since");
+    assert_eq!(found(&second), [vec![2], vec![1], vec![], vec![]]);
 }
 
 #[test]
@@ -330,7 +331,7 @@ fn who_was_seen_standing_stays_so_until_seen_otherwise_or_tried_again() {
     ];
     let after = |last: Entry| {
         let entries = [&standing[..], &[verification(1, 20), last]].concat();
-        state(3, &entries).standing.contains(1)
+        state(3, &entries).found(Finding::Standing).contains(1)
     };
     assert!(after(verified(1, Finding::Standing, 21)));
     assert!(after(verified(1, Finding::Unknown, 21)));

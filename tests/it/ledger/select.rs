@@ -11,7 +11,7 @@ use super::{account, bad, entry, outcome, plan, verification, verified, written}
 use userpurge::domain::{AccountName, Action, Finding, Outcome, SampleDraw, Task, TaskKey};
 use userpurge::ledger::{
     Durability, Good, LedgerError, LedgerState, LedgerWriter, Only, Outcomes, RealDisk,
-    draw_sample, each_verified,
+    draw_sample, each_found,
 };
 
 /// Rows by account.
@@ -96,7 +96,7 @@ fn what_is_good_is_whose_last_outcome_is_good_and_whom_nobody_saw_standing_since
 }
 
 #[test]
-fn each_good_row_is_asked_about_once_and_each_verification_has_its_own() {
+fn each_good_row_is_asked_about_once_and_each_finding_has_its_rows() {
     let (_folder, path) = written(&[
         plan("acme", Action::Purge, &[1, 2, 3, 6]),
         plan("crm", Action::Purge, &[5]),
@@ -128,15 +128,20 @@ fn each_good_row_is_asked_about_once_and_each_verification_has_its_own() {
     let see = |task: Task| given.push(task.id.to_string());
     state.each_task(&account("acme"), queues, see).unwrap();
     assert_eq!(given, ["901", "902"]);
-    for (number, expected) in [(1, &[1, 2][..]), (2, &[2]), (3, &[])] {
+    let found = Finding::ALL.map(|finding| {
         let mut rows = Vec::new();
-        each_verified::<LedgerError>(&path, number, |verified| {
+        each_found::<LedgerError>(&state, finding, |verified| {
             rows.push(verified.position.row);
             Ok(())
         })
         .unwrap();
-        assert_eq!(rows, expected);
-    }
+        rows
+    });
+    assert_eq!(
+        found,
+        [vec![2], vec![1], vec![], vec![]],
+        "no clear answer takes nothing back"
+    );
 }
 
 #[test]
