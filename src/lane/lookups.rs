@@ -63,14 +63,9 @@ pub(super) fn protected_by(role: &str) -> Said {
     Said::own("protected_role", format!("this user's role is {role}"))
 }
 
-/// Whether nothing was done for the row yet; otherwise the role was asked before.
+/// Whether nothing was done for the row yet; otherwise its user is asked about before its next request.
 pub(super) fn is_untouched(task: &Task) -> bool {
     task.steps_done == 0 && !matches!(task.left_open, LeftOpen::Job(_))
-}
-
-/// Whether an earlier process found the user of a row deleted before its first step.
-pub(super) fn is_others(task: &Task) -> bool {
-    task.steps_done > 0 && !task.soft_deleted && !matches!(task.left_open, LeftOpen::Job(_))
 }
 
 impl Batch {

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::account::Account;
-use super::lookups::{Batch, For, is_others, is_untouched, protected_by};
+use super::lookups::{Batch, For, is_untouched, protected_by};
 use super::rows::{Heard, Row, outcome_entry};
 use super::{Effect, Lane, Now, SourceError};
 use crate::domain::{AccountName, Action, Entry, LeftOpen, Outcome, Said, Task, UserId, UserState};
@@ -257,9 +257,8 @@ impl Lane {
     ) {
         let provider = Arc::clone(&self.accounts[index].provider);
         self.accounts[index].queues[queue].looking += 1;
-        // Whom others deleted before the first step may not be there for the second.
-        let is_asked = |task: &&Task| is_untouched(task) || is_others(task);
-        let asked = tasks.iter().filter(is_asked).map(|task| (task, 0));
+        let asked = tasks.iter().filter(|task| is_untouched(task));
+        let asked = asked.map(|task| (task, 0));
         let mut batch = Batch::before_steps(index, provider.as_ref(), asked);
         batch.reason = For::Entry(queue, tasks, is_canary);
         self.look_up(batch, now);
