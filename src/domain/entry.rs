@@ -415,7 +415,7 @@ pub struct OutcomeEntry {
     /// How many deleting requests this process sent for the row; 0: none.
     pub attempts: u32,
     /// Whether the provider's "already gone" (or "no such user") was taken as `deleted` because a
-    /// request of ours for this row had gone out before and its answer never came.
+    /// request of ours for this row had gone out before and got no clear answer.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub settled: bool,
     /// When it ended.
@@ -440,7 +440,7 @@ impl OutcomeEntry {
     }
 
     /// The code of a row that was settled as `deleted` although nobody saw the user before: the answer
-    /// was lost, and they are not there afterwards; whether they ever were is not known.
+    /// was lost or an error, and the user is not there afterwards; whether they ever were is not known.
     pub const SETTLED_UNSEEN: &str = "settled_unseen";
 
     /// The code of a purge that ended `protected` behind its soft deletion: the role was read too late.

@@ -247,17 +247,17 @@ impl Lane {
         by_many || self.was_there(row)
     }
 
-    /// The user is gone, by a request of ours that was never answered. The last answer's words mislead.
+    /// The user is gone, by a request of ours that got no answer, or an error. The last answer's words mislead.
     pub(super) fn settled(&self, row: u64, may_be_old: bool, heard: Heard) -> StepEnd {
         let (code, words) = if may_be_old && !self.was_seen(row) {
             (
                 OutcomeEntry::SETTLED_UNSEEN,
-                "answer lost; not there afterwards, and nobody saw before whether the user was there",
+                "no clear answer; not there afterwards, and nobody saw before whether the user was there",
             )
         } else {
             (
                 "settled",
-                "the user is gone after a request for this row whose answer never came",
+                "the user is gone after a request for this row that got no clear answer",
             )
         };
         StepEnd {

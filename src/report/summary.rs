@@ -34,7 +34,7 @@ pub struct Summary {
     pub requests: u64,
     /// How many of them the servers turned away because of their pace.
     pub throttled: u64,
-    /// How many of the deleted rows had their answer lost, and their user not there afterwards, whom
+    /// How many of the deleted rows had no clear answer, and their user not there afterwards, whom
     /// nobody saw before.
     pub settled_unseen: u64,
     /// When the run began.

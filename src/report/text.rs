@@ -14,7 +14,7 @@ const ACCOUNTS_MAX: usize = 3;
 pub(super) const SOFT_DELETED: &str = "soft-deleted so far";
 
 /// What is said of deleted rows of which nobody knows whether there was a user.
-pub(super) const UNSEEN: &str = "answer lost; not there afterwards";
+pub(super) const UNSEEN: &str = "no clear answer; not there afterwards";
 
 /// What is said of protected rows that are skipped.
 pub(super) const ON_LIST: &str = "on the protect list";

@@ -200,6 +200,41 @@ fn a_lost_answer_is_settled_by_an_answer_of_several_words() {
     }
 }
 
+/// Without a look before, nobody knows whether the user was there: the row says so, and is counted apart.
+/// Freshdesk's empty 404 may be a gateway's, and settles nothing.
+#[test]
+fn who_is_not_there_after_a_request_without_a_clear_answer_is_told_apart() {
+    each_shipped(|name, action, stem, _| {
+        let (end, code) = match name {
+            // Looked for before, the user is known to be nobody.
+            "auth0" | "hubspot" => ("not_found", json!("no_such_user")),
+            "freshdesk" => ("in_doubt", Value::Null),
+            _ => ("deleted", json!("settled_unseen")),
+        };
+        for fault in ["reset-after", "error503"] {
+            let world = world(name, stem);
+            let nobody = fit(name, &format!("{stem}4"));
+            let unclear = json!({"user": nobody, "fault": fault, "times": 1});
+            let unclear = serde_json::from_value(unclear).unwrap();
+            world
+                .sandbox()
+                .with(|sandbox, now| sandbox.plan("", unclear, now))
+                .unwrap();
+            let done = world.call(&run("users.csv", name, action));
+            let row = &world.outcomes(LEDGER)[&4];
+            assert_eq!(
+                (&row["outcome"], &row["code"]),
+                (&json!(end), &code),
+                "{name} {fault}"
+            );
+            if end == "deleted" {
+                done.code(0)
+                    .says("1 of them: no clear answer; not there afterwards");
+            }
+        }
+    });
+}
+
 #[test]
 fn a_report_says_what_the_file_says() {
     for (name, action, stem, says) in [
