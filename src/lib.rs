@@ -36,14 +36,16 @@
 //!
 //! `tests/it/architecture.rs` checks this table against the sources.
 //!
-//! To follow one row, read these files in order:
+//! To follow one row, read these five files in order:
 //!
 //! 1. `plan/planner.rs` decides what becomes of the row, and writes it to the ledger's plan.
 //! 2. `cli/feed.rs` reads the agreed row from the ledger and gives it to its lane.
-//! 3. `lane/attempt.rs` takes a request through limits, token and intent.
-//! 4. `run/mod.rs` waits for the durable intent and sends the request.
-//! 5. `lane/answers.rs` reads the verdict on the reply.
-//! 6. `lane/rows.rs` records the row's outcome.
+//! 3. `lane/queues.rs` takes the row, has its user looked up, and begins its first step.
+//! 4. `lane/attempt.rs` takes the step's request through limits, token, role and intent, and sends it.
+//! 5. `lane/rows.rs` records how the step ended, and goes on to the next step or to the row's outcome.
+//!
+//! Between 4 and 5, `run/mod.rs` waits for the durable intent, sends the request and brings the reply, and
+//! `lane/answers.rs` reads the verdict on it.
 //!
 //! A new provider is a variant of `domain::ProviderKind` with its actions, a folder under `provider` that
 //! implements `Provider`, its keys in `config`, and a state machine under `sandbox`.
