@@ -9,7 +9,7 @@ use super::lookups::{Batch, For, protected_by};
 use super::requests::{BulkRequest, Class, LaneRequest, Meaning, Purpose};
 use super::rows::{Heard, Row, StepEnd, said};
 use super::{Lane, Now, RequestError};
-use crate::domain::{Attempted, Entry, JobId, Outcome, Said, StopKind};
+use crate::domain::{Attempted, Entry, JobId, Outcome, Said, StopKind, UserState};
 use crate::provider::{Bulk, Detail, ItemEnd, JobState, LookupFor};
 
 impl Lane {
@@ -265,18 +265,17 @@ impl Lane {
                 continue;
             };
             let account = it.account;
-            let stands = batch.and_then(|batch| batch.is_active(&it.task.id));
-            match (stands, refusal) {
-                (Some(false), _) => {
+            match (batch.and_then(|batch| batch.of(&it.task.id)), refusal) {
+                (Some(UserState::Active { .. }), Some(detail)) => {
+                    let heard = self.job_heard(row, detail);
+                    self.end_step(row, StepEnd::new(Outcome::Refused, heard), now);
+                }
+                (Some(UserState::Active { .. }) | None, _) => self.send_alone(account, vec![row]),
+                (Some(_), _) => {
                     let heard = self.job_heard(row, Detail::default());
                     let end = self.settled(row, false, heard);
                     self.end_step(row, end, now);
                 }
-                (Some(true), Some(detail)) => {
-                    let heard = self.job_heard(row, detail);
-                    self.end_step(row, StepEnd::new(Outcome::Refused, heard), now);
-                }
-                (Some(true) | None, _) => self.send_alone(account, vec![row]),
             }
         }
     }

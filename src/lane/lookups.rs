@@ -111,17 +111,6 @@ impl Batch {
     pub(super) fn of(&self, id: &UserId) -> Option<&UserState> {
         self.seen.get(id).map(|(state, _)| state)
     }
-
-    /// Whether a user is active; `None`: no answer tells.
-    pub(super) fn is_active(&self, id: &UserId) -> Option<bool> {
-        let state = self.of(id)?;
-        Some(matches!(state, UserState::Active { .. }))
-    }
-
-    /// How a user stood and when that was told, as a row keeps it.
-    pub(super) fn role_of(&self, id: &UserId) -> Option<(UserState, Now)> {
-        self.seen.get(id).cloned()
-    }
 }
 
 impl Lane {
@@ -152,7 +141,7 @@ impl Lane {
             return;
         };
         let mut alone = std::mem::take(&mut batch.alone);
-        alone.retain(|user| batch.is_active(user) != Some(true));
+        alone.retain(|user| !matches!(batch.of(user), Some(UserState::Active { .. })));
         batch.together.extend(alone.iter().cloned());
         let purpose = match batch.reason {
             For::Question(..) => LookupFor::UnclearAnswer,
@@ -378,11 +367,10 @@ impl Lane {
     /// Notes the role of a row's user, and returns it if it protects them.
     pub(super) fn new_role(&mut self, row: u64, batch: &Batch) -> Option<String> {
         let row = self.rows.get_mut(&row)?;
-        if let Some((state, told)) = batch.role_of(&row.task.id) {
-            row.seen |= is_there(&state);
-            row.role = Some((state, told));
-        }
-        let role = batch.of(&row.task.id)?.role()?;
+        let (state, told) = batch.seen.get(&row.task.id)?;
+        row.seen |= is_there(state);
+        row.role = Some((state.clone(), *told));
+        let role = state.role()?;
         let account = &self.accounts[row.account];
         (!account.includes(role)).then(|| role.to_owned())
     }

@@ -12,7 +12,7 @@ use super::account::Account;
 use super::lookups::{Batch, For, is_untouched, protected_by};
 use super::rows::{Heard, Row, outcome_entry};
 use super::{Effect, Lane, Now, SourceError};
-use crate::domain::{AccountName, Action, Entry, LeftOpen, Outcome, Said, Task, UserId, UserState};
+use crate::domain::{AccountName, Action, Entry, LeftOpen, Outcome, Said, Task, UserId};
 use crate::provider::{LookupFor, Provider};
 
 /// How many rows of a queue may be in hand where they wait for different things. More than may be in
@@ -277,22 +277,21 @@ impl Lane {
         }
         for task in tasks {
             let row = task.position.row;
-            let role = batch.of(&task.id).and_then(UserState::role);
-            let account = &mut self.accounts[index];
-            let is_kept = |role: &&str| is_untouched(&task) && !account.includes(role);
-            let protected = role.filter(is_kept).map(str::to_owned);
-            let role = batch.role_of(&task.id);
-            if is_canary && protected.is_none() {
-                account.canary.let_in();
-            }
+            let is_new = is_untouched(&task);
             let is_open = matches!(task.left_open, LeftOpen::Request | LeftOpen::Bulk);
             let is_doubtful = is_open || task.soft_deleted;
-            let is_canary = is_canary && protected.is_none();
-            let entered = Row::new((index, queue), task, role, is_canary);
-            if entered.seen {
-                self.accounts[index].breaker.is_there();
+            self.rows.insert(row, Row::new((index, queue), task));
+            let protected = self.new_role(row, batch).filter(|_| is_new);
+            let account = &mut self.accounts[index];
+            if let Some(it) = self.rows.get_mut(&row) {
+                it.is_canary = is_canary && protected.is_none();
+                if it.is_canary {
+                    account.canary.let_in();
+                }
+                if it.seen {
+                    account.breaker.is_there();
+                }
             }
-            self.rows.insert(row, entered);
             if let Some(role) = protected {
                 if is_doubtful {
                     self.step_protected(row, &role, true, now);

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::lookups::{is_there, protected_by};
+use super::lookups::protected_by;
 use super::requests::{LaneRequest, Purpose, StepRequest};
 use super::{Lane, Now};
 use crate::domain::{
@@ -110,18 +110,14 @@ impl StepEnd {
 }
 
 impl Row {
-    pub(super) fn new(
-        (account, queue): (usize, usize),
-        task: Task,
-        role: Option<(UserState, Now)>,
-        is_canary: bool,
-    ) -> Self {
+    /// A row of a queue, of whose user nothing was asked yet.
+    pub(super) fn new((account, queue): (usize, usize), task: Task) -> Self {
         Self {
             account,
             queue,
             at_step: task.steps_done,
-            seen: role.as_ref().is_some_and(|(state, _)| is_there(state)),
-            role,
+            seen: false,
+            role: None,
             soft_deleted: task.soft_deleted,
             by_many: false,
             job: None,
@@ -129,7 +125,7 @@ impl Row {
             attempts: 0,
             started: None,
             begun: None,
-            is_canary,
+            is_canary: false,
             task,
         }
     }
