@@ -98,6 +98,11 @@ impl SentLog {
         kept.copied()
     }
 
+    /// When each was sent, by the clock of the last process.
+    pub(super) fn times(&mut self) -> impl Iterator<Item = &mut Time> {
+        self.kept.iter_mut().map(|sent| &mut sent.sent_at)
+    }
+
     fn keep(&mut self, sent: SentRequest) {
         let first_counts = |kept: &VecDeque<SentRequest>| {
             let first = kept.front();

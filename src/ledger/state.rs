@@ -161,6 +161,17 @@ impl LedgerState {
         accounts: &[AccountHeader],
     ) {
         self.is_asking = false;
+        // By a clock that was set ahead since the last process, all of that would be older than it is.
+        let told = self.now(at, uptime);
+        let is_before = |it: &Time| *it <= told;
+        let jump = at.saturating_since(told);
+        for it in self.pauses.iter_mut().filter(|it| is_before(&it.at)) {
+            (it.at, it.until) = (it.at.after(jump), it.until.after(jump));
+        }
+        let sent = self.sent.values_mut().flat_map(SentLog::times);
+        for it in sent.chain(&mut self.cut_off).filter(|it| is_before(it)) {
+            *it = it.after(jump);
+        }
         self.began = uptime.map(|uptime| (at, uptime.clone()));
         for account in accounts {
             let most = account.concurrency.unwrap_or(0);

@@ -56,6 +56,8 @@ pub(crate) struct Case {
     pub(crate) kill_every: u64,
     /// How often of a thousand steps: the wall clock jumps.
     pub(crate) clock_steps: u32,
+    /// What happens to our machine between two processes.
+    pub(crate) between: Between,
     /// A user's role changes.
     pub(crate) role_changes: u32,
     /// A person stops the run; again: does not wait for it either.
@@ -134,6 +136,16 @@ pub(crate) struct Air {
     pub(crate) moves: Vec<Gap>,
 }
 
+/// What may happen to our machine while no process runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Between {
+    Nothing,
+    /// Its wall clock is set: how long it has been up tells all the same how late it is.
+    ClockSet,
+    /// It is started anew: its wall clock tells all the same how late it is.
+    Restart,
+}
+
 /// Some time of a tenant's.
 #[derive(Debug, Clone)]
 pub(crate) struct Gap {
@@ -199,6 +211,11 @@ impl Case {
         Self::drawn(seed, Some(Draw::new(seed ^ LATER)))
     }
 
+    /// Whether our clock is another than the providers' at times.
+    pub(crate) fn sets_clock(&self) -> bool {
+        self.clock_steps > 0 || self.between == Between::ClockSet
+    }
+
     /// What it was before anything was drawn `later`: with what it once found.
     pub(crate) fn old(seed: u64) -> Self {
         Self::drawn(seed, None)
@@ -215,10 +232,23 @@ impl Case {
         let (users, people) = population(&mut draw, &accounts);
         let is_strict = draw.is(60);
         let mut weather = weather(&mut draw, is_strict);
+        let mut between = Between::Nothing;
         if let Some(later) = &mut later {
             weather["order_delay"] = later.one(&["0s", "0s", "1m", "2h"]).into();
             if give_pairs(later, &mut accounts) {
                 weather["token_lifetime"] = later.one(&[None, None, Some("5m"), Some("2m")]).into();
+            }
+            between = later.one(&[
+                Between::Nothing,
+                Between::Nothing,
+                Between::ClockSet,
+                Between::Restart,
+            ]);
+            if later.is(20) {
+                // So few for so long that what several processes sent counts together.
+                weather["zendesk"]["permanent_quota"] = "20/10m".into();
+                weather["sunco"]["quota"] = "30/10m".into();
+                weather["zoho"]["credits"] = "300/1h".into();
             }
         }
         for account in &mut accounts {
@@ -230,7 +260,10 @@ impl Case {
             runs.push(run(&mut draw, &accounts, &people));
             runs[1].done_before.clear();
         }
-        let kills = draw.rate(60, &[1, 2, 3]);
+        let mut kills = draw.rate(60, &[1, 2, 3]);
+        if between != Between::Nothing {
+            kills = kills.max(3);
+        }
         // Drawn apart: each seed from before these were drawn is what it was, but for them.
         let mut apart = Draw::new(seed ^ APART);
         Self {
@@ -244,6 +277,7 @@ impl Case {
             kills,
             kill_every: draw.one(&[20, 100, 500]),
             clock_steps: draw.rate(15, &[5]),
+            between,
             role_changes: draw.rate(15, &[5]),
             stops: draw.rate(10, &[1, 10]),
             disk_faults: draw.rate(10, &[1, 10]),

@@ -302,7 +302,7 @@ fn row_is_true(world: &World, row: &RowCase, told: &Told, facts: &Facts<'_>) -> 
                 // A request that was given up may come through after the row has ended. Where our clock
                 // was set, nobody can tell by it.
                 let is_late = it.at.to_string() > told.at;
-                told.outcome == "deleted" || (!is_late && world.case.clock_steps == 0)
+                told.outcome == "deleted" || (!is_late && !world.case.sets_clock())
             })
     };
     let last = row.action.steps().last().map(|step| call_of(step.name()));

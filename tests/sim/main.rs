@@ -257,11 +257,12 @@ fn shrink(seed: u64, mut broken: String, folder: &Path) {
     eprintln!("shrunk to {rows:?} rows: {broken} {:?}", last.err());
     eprintln!("{:#?}", (&case.accounts, &case.runs, &case.air));
     eprintln!(
-        "sync {} ms, kills {} (1 of {} steps), clock {}, roles {}, stops {}, disk {}",
+        "sync {} ms, kills {} (1 of {} steps), clock {}, between {:?}, roles {}, stops {}, disk {}",
         case.sync_ms,
         case.kills,
         case.kill_every,
         case.clock_steps,
+        case.between,
         case.role_changes,
         case.stops,
         case.disk_faults

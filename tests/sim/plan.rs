@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use userpurge::domain::{
     AccountHeader, AccountName, AccountPolicy, Agreed, AgreedBy, Entry, Outcome, PlanEnd,
-    PlannedInput, RunHeader, RunId, RunOptions, TaskKey, Uptime,
+    PlannedInput, RunHeader, RunId, RunOptions, TaskKey,
 };
 use userpurge::input::{InputSource, ReadOptions};
 use userpurge::ledger::{Good, LedgerFile};
@@ -21,14 +21,6 @@ use crate::world::World;
 /// Where the program finds the ledger of this run.
 pub(crate) fn ledger_path(world: &World) -> PathBuf {
     world.folder.join(format!("{}.jsonl", world.run))
-}
-
-/// How long the machine has been up.
-pub(crate) fn uptime(world: &World) -> Uptime {
-    Uptime {
-        boot: "sim".to_owned(),
-        ms: u64::try_from(world.now.as_millis()).unwrap_or(u64::MAX),
-    }
 }
 
 /// Plans a run, and has it agreed to. A process that is killed meanwhile leaves a plan, which is carried
@@ -164,7 +156,7 @@ fn plan(world: &World, planner: &Planner, last: Option<u64>) -> Result<(), Strin
         options: RunOptions::default(),
         accounts: world.case.accounts.iter().map(header).collect(),
         started_at: world.time().wall,
-        uptime: Some(uptime(world)),
+        uptime: Some(world.uptime()),
     };
     let created = LedgerFile::create_on(&world.disk, &ledger_path(world), header);
     let mut file = created.map_err(|it| it.to_string())?;

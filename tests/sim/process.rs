@@ -233,7 +233,7 @@ impl Process<'_> {
     }
 
     fn uptime(&self) -> Uptime {
-        crate::plan::uptime(self.world)
+        self.world.uptime()
     }
 
     /// How late it is for what a ledger tells.

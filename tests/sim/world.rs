@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use bytes::Bytes;
 use serde_json::Value;
-use userpurge::domain::{ProviderKind, Time};
+use userpurge::domain::{ProviderKind, Time, Uptime};
 use userpurge::lane::{Event, Now, RequestId};
 use userpurge::provider::{self, Reply};
 use userpurge::sandbox::{
@@ -15,7 +15,7 @@ use userpurge::sandbox::{
 };
 use userpurge::transport::{Failure, REPLY_TIME_MAX, TransportError, put_date};
 
-use crate::case::{Case, Draw, Options, RunCase, roles_of};
+use crate::case::{Between, Case, Draw, Options, RunCase, roles_of};
 use crate::disk::SimDisk;
 use crate::file::Meant;
 use crate::pairs::Pairs;
@@ -95,6 +95,8 @@ pub(crate) struct World {
     start: Instant,
     /// How far our wall clock is from the provider's, in milliseconds.
     shift_ms: i64,
+    /// How often our machine was started, and when last.
+    boot: (u32, Duration),
     things: BTreeMap<(Duration, u64), Thing>,
     count: u64,
     /// Deletions that were agreed to, in this run and in any.
@@ -159,6 +161,7 @@ impl World {
             is_fair: false,
             start: Instant::now(),
             shift_ms: 0,
+            boot: (1, Duration::ZERO),
             things: BTreeMap::new(),
             count: 0,
             agreed: HashSet::new(),
@@ -253,14 +256,26 @@ impl World {
         self.now = self.now.max(at);
     }
 
-    /// The wall clock of our machine is set.
+    /// The wall clock of our machine is set. Returns whether it shows another time.
+    fn set_clock(&mut self) -> bool {
+        let shifts = [-3_600_000, -1_000, 0, 1_000, 90_000, 3_600_000];
+        let before = std::mem::replace(&mut self.shift_ms, self.draw.one(&shifts));
+        before != self.shift_ms
+    }
+
+    /// The same while a process is at work.
     pub(crate) fn step_clock(&mut self) {
-        let shift_ms = self
-            .draw
-            .one(&[-3_600_000, -1_000, 0, 1_000, 90_000, 3_600_000]);
-        if shift_ms != self.shift_ms {
-            self.shift_ms = shift_ms;
+        if self.set_clock() {
             self.clock_set.push(self.provider_time());
+        }
+    }
+
+    /// How long our machine has been up.
+    pub(crate) fn uptime(&self) -> Uptime {
+        let (boot, since) = self.boot;
+        Uptime {
+            boot: format!("sim {boot}"),
+            ms: u64::try_from(self.now.saturating_sub(since).as_millis()).unwrap_or(u64::MAX),
         }
     }
 
@@ -328,6 +343,14 @@ impl World {
             }
         }
         self.move_to(until);
+        // Of a machine that was started anew and whose clock was set as well, nobody can tell.
+        match self.case.between {
+            Between::ClockSet if !self.is_fair => _ = self.set_clock(),
+            Between::Restart if !self.is_fair && self.draw.is(50) => {
+                self.boot = (self.boot.0 + 1, self.now);
+            }
+            Between::ClockSet | Between::Restart | Between::Nothing => {}
+        }
         Ok(())
     }
 
@@ -640,7 +663,7 @@ impl World {
             match self.case.air.dates {
                 None => headers.push((name.to_owned(), value)),
                 // Only the answer's own date tells what the other means where clocks differ.
-                Some(is_read) if is_read || self.case.clock_steps > 0 => {
+                Some(is_read) if is_read || self.case.sets_clock() => {
                     headers.push((name.to_owned(), of_wall(until)));
                     headers.push(("date".to_owned(), of_wall(self.provider_time())));
                 }

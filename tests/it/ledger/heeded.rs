@@ -63,6 +63,40 @@ fn the_last_process_that_began_tells() {
     assert_eq!(now(&state, 9_000, &up("a", 1_040)), 9_000);
 }
 
+/// A clock that was set ahead between two processes makes nothing older or shorter for the third.
+#[test]
+fn what_came_before_a_jump_of_the_clock_is_as_old_as_it_is() {
+    let Entry::Session(later) = session(3_620) else {
+        panic!("a session");
+    };
+    let later = SessionStart {
+        uptime: Some(up("a", 1_020)),
+        ..*later
+    };
+    let header = RunHeader {
+        uptime: Some(up("a", 1_000)),
+        ..header()
+    };
+    let before = [request(10), pause(None, 10, 60)];
+    let later = [
+        request(3_619),
+        Entry::Session(Box::new(later)),
+        request(3_621),
+    ];
+    let state = state_of(header, &[&before[..], &later[..]].concat());
+    // By the new clock, 25 seconds after the run began.
+    let now = state.now(at(3_625), Some(&up("a", 1_025)));
+    assert_eq!(now, at(3_625));
+    let ago = |it: userpurge::ledger::SentRequest| now.saturating_since(it.sent_at).as_secs();
+    let sent: Vec<u64> = state.sent(&account("acme")).map(ago).collect();
+    assert_eq!(sent, [15, 6, 4]);
+    let left: Vec<u64> = state
+        .pauses_at(now)
+        .map(|it| it.left(now).as_secs())
+        .collect();
+    assert_eq!(left, [35]);
+}
+
 #[test]
 fn a_person_who_ignores_pauses_is_not_asked_again() {
     let Entry::Session(later) = session(20) else {
