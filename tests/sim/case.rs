@@ -95,6 +95,7 @@ pub(crate) struct RunCase {
     pub(crate) protected: Vec<String>,
     /// What an earlier ledger shows as good.
     pub(crate) done_before: HashSet<Key>,
+    pub(crate) taking: Taking,
     pub(crate) options: Options,
     /// After so many processes nobody goes on with it.
     pub(crate) given_up_after: Option<u32>,
@@ -106,12 +107,44 @@ pub(crate) struct RunCase {
     pub(crate) is_replaced: bool,
 }
 
+/// Which rows of a file are taken.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Taking {
+    /// Those whose number ends so (`--where`), or does not (`--where-not`).
+    pub(crate) digits: Option<(&'static str, bool)>,
+    /// So many of them are sent at most (`--max-rows`).
+    pub(crate) rows_max: Option<u64>,
+    /// Whether ids of another organisation are sent as well (`--force-foreign-ids`).
+    pub(crate) foreign: bool,
+}
+
+impl Taking {
+    fn draw(draw: &mut Draw) -> Self {
+        Self {
+            digits: draw
+                .is(20)
+                .then(|| (draw.one(&["05", "2", "0123456789", "24680"]), draw.is(50))),
+            rows_max: draw.is(15).then(|| draw.few(1, 100)),
+            foreign: draw.is(15),
+        }
+    }
+
+    /// Whether the row of this number is taken, as far as its own cells tell.
+    pub(crate) fn takes(&self, row: u64) -> bool {
+        let ends_so = |digits: &str| digits.contains(&(row % 10).to_string());
+        self.digits
+            .is_none_or(|(digits, is_negated)| ends_so(digits) != is_negated)
+    }
+}
+
 /// The options of a run.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
     pub(crate) canary: Option<u64>,
     /// After how many minutes the first process begins no more rows.
     pub(crate) until_min: Option<u64>,
+    /// Whether those that go on with the run have a time as well, and a canary that is not over.
+    pub(crate) goes_on_so: bool,
     pub(crate) max_failures: Option<u64>,
     pub(crate) include_roles: Vec<String>,
     pub(crate) attempts: u32,
@@ -259,6 +292,12 @@ impl Case {
             runs[0].given_up_after = draw.is(40).then(|| draw.0.u32(1..4));
             runs.push(run(&mut draw, &accounts, &people));
             runs[1].done_before.clear();
+        }
+        if let Some(later) = &mut later {
+            for run in &mut runs {
+                run.taking = Taking::draw(later);
+                run.options.goes_on_so = later.is(50);
+            }
         }
         let mut kills = draw.rate(60, &[1, 2, 3]);
         if between != Between::Nothing {
@@ -660,6 +699,7 @@ fn run(draw: &mut Draw, accounts: &[AccountCase], people: &[Person]) -> RunCase 
         },
         protected,
         done_before,
+        taking: Taking::default(),
         options: options(draw),
         given_up_after: None,
         retries: draw.is(30).then(|| draw.one(&only).to_vec()),
@@ -678,6 +718,7 @@ fn options(draw: &mut Draw) -> Options {
     Options {
         canary: draw.is(20).then(|| draw.few(1, 10)),
         until_min: draw.is(10).then(|| draw.few(1, 90)),
+        goes_on_so: false,
         max_failures: draw.is(15).then(|| draw.few(1, 20)),
         include_roles: include.iter().map(|it| (*it).to_owned()).collect(),
         attempts: draw.one(&[1, 2, 6, 6, 6]),

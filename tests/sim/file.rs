@@ -77,6 +77,11 @@ impl RowCase {
         !matches!(self.written, Written::Bad(..))
     }
 
+    /// Whether cells of it may stand in the wrong columns.
+    const fn is_damaged(&self, is_json: bool) -> bool {
+        !is_json && matches!(self.written, Written::Bad(Bad::Short | Bad::Long, _))
+    }
+
     /// Its cells, in the order of [`COLUMNS`].
     fn cells(&self, account: &AccountCase) -> [String; 6] {
         let mut cells = [
@@ -195,7 +200,14 @@ impl Case {
         let mut owners: HashMap<(String, &str), usize> = HashMap::new();
         let mut seen: HashSet<(String, Action, &str)> = HashSet::new();
         let mut meant = Vec::new();
+        let mut planned = 0;
         for row in &run.rows {
+            // Of a row whose cells may stand in the wrong columns nobody can tell.
+            let is_taken = row.is_damaged(run.shape.is_json) || run.taking.takes(row.row);
+            if !is_taken || run.taking.rows_max.is_some_and(|most| planned >= most) {
+                meant.push(Meant::Ends("filtered"));
+                continue;
+            }
             let account = &self.accounts[row.account];
             let place = if account.is_told_apart() {
                 &account.tenant
@@ -220,12 +232,17 @@ impl Case {
                     Meant::Ends("done_before")
                 } else if account.caller() == Some(row.id.as_str()) {
                     Meant::Spared("protected")
-                } else if account.provider == ProviderKind::Zoho && !row.id.starts_with("5725767") {
+                } else if account.provider == ProviderKind::Zoho
+                    && !row.id.starts_with("5725767")
+                    && !run.taking.foreign
+                {
                     Meant::Spared("invalid")
                 } else {
                     Meant::Sent
                 }
             });
+            let is_planned = |it: &Meant| !matches!(it, Meant::Ends(_));
+            planned += u64::from(meant.last().is_some_and(is_planned));
         }
         meant
     }

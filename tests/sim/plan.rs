@@ -8,7 +8,7 @@ use userpurge::domain::{
     AccountHeader, AccountName, AccountPolicy, Agreed, AgreedBy, Entry, Outcome, PlanEnd,
     PlannedInput, RunHeader, RunId, RunOptions, TaskKey,
 };
-use userpurge::input::{InputSource, ReadOptions};
+use userpurge::input::{InputSource, ReadOptions, Test};
 use userpurge::ledger::{Good, LedgerFile};
 use userpurge::plan::{Plan, Planner, ProtectList};
 
@@ -132,8 +132,24 @@ fn planner(world: &World, run: usize) -> Result<Planner, String> {
         let good = Good::of(&path).map_err(|it| it.to_string())?;
         done.extend(good.keys);
     }
-    let planner = Planner::try_new(policies, &RunOptions::default(), protect, done);
-    planner.map_err(|it| it.to_string())
+    let taking = &world.this_run().taking;
+    let options = RunOptions {
+        force_foreign_ids: taking.foreign,
+        ..RunOptions::default()
+    };
+    let planner = Planner::try_new(policies, &options, protect, done);
+    let mut planner = planner.map_err(|it| it.to_string())?;
+    planner.rows_max = taking.rows_max;
+    Ok(planner)
+}
+
+/// What a row has to pass to be taken: the last digit of its number stands in its reference.
+fn tests(world: &World) -> Result<Vec<Test>, String> {
+    let Some((digits, is_negated)) = world.this_run().taking.digits else {
+        return Ok(Vec::new());
+    };
+    let test: Test = format!("ref ~ [{digits}]$").parse()?;
+    Ok(vec![if is_negated { test.negated() } else { test }])
 }
 
 /// Reads the file into a new ledger. `last`: the process is killed behind so many entries.
@@ -165,6 +181,7 @@ fn plan(world: &World, planner: &Planner, last: Option<u64>) -> Result<(), Strin
         &path,
         &ReadOptions {
             is_digested: true,
+            tests: tests(world)?,
             ..ReadOptions::default()
         },
     );

@@ -423,11 +423,9 @@ impl Process<'_> {
         if !(self.record(vec![entry], None)? && self.sync()?) {
             return Ok(false);
         }
-        let until = self
-            .world
-            .options()
-            .until_min
-            .filter(|_| command == Command::Run);
+        let goes_on_so = self.world.options().goes_on_so && !self.world.is_fair;
+        let begins = command == Command::Run || (command == Command::Resume && goes_on_so);
+        let until = self.world.options().until_min.filter(|_| begins);
         for account in self.world.case.accounts.clone() {
             self.take_up_account(&account, command, &wanted, until)?;
         }
@@ -488,6 +486,10 @@ impl Process<'_> {
         let now = self.world.time();
         let place = self.place(&name);
         let options = self.world.options();
+        let counts = self.state.account_counts();
+        let good = counts
+            .get(&name)
+            .map_or(0, |it| it.deleted + it.already_gone + it.ordered);
         let mut work = WorkSpec {
             queues: Vec::new(),
             failure_limit: options
@@ -496,7 +498,11 @@ impl Process<'_> {
             include_roles: options.include_roles.clone(),
             canary: options
                 .canary
-                .filter(|_| command == Command::Run)
+                .filter(|canary| {
+                    let goes_on_so = options.goes_on_so && !self.world.is_fair;
+                    command == Command::Run
+                        || (goes_on_so && command != Command::Verify && good < *canary)
+                })
                 .and_then(NonZeroU64::new),
             until: until_min.map(|minutes| Until {
                 at: now.wall.after(Duration::from_mins(minutes)),
@@ -801,7 +807,7 @@ impl Process<'_> {
             caller: identity.and_then(|it| it.caller.clone()),
             id_prefix: identity.and_then(|it| it.id_prefix.clone()),
             ids_alike: kind.is_some_and(provider::ids_alike),
-            takes_foreign: false,
+            takes_foreign: self.world.this_run().taking.foreign,
         };
         loop {
             let source = self.lanes[place].rows.get_mut(&(account.clone(), action));

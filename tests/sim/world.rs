@@ -119,7 +119,7 @@ pub(crate) struct World {
     pub(crate) effects: HashMap<User, Vec<Effect>>,
     /// Users of whom an answer did not come as it was.
     pub(crate) disturbed: HashSet<User>,
-    /// What servers asked this process for: when it was told, and until when.
+    /// What servers asked for, as far as this process has to know: when it was told, and until when.
     asked: HashMap<(String, Call), (Duration, Duration)>,
     /// Until when servers asked anybody to wait, together.
     pub(crate) waits: Duration,
@@ -213,10 +213,13 @@ impl World {
         self.meant = meant;
     }
 
-    /// Begins a process. Nobody has asked it for anything yet.
+    /// Begins a process. What servers asked for that before it holds for it as well, if that ended in order.
     pub(crate) fn begin_process(&mut self) {
         self.process += 1;
-        self.asked.clear();
+        if self.case.clock_steps > 0 {
+            // By a clock that was set meanwhile nobody can tell what is left.
+            self.asked.clear();
+        }
         self.begun_at = whole(&self.disk.bytes());
         self.sent_by_process.clear();
         self.begun.push(self.provider_time());
@@ -421,6 +424,8 @@ impl World {
     /// The process is killed.
     pub(crate) fn kill(&mut self) {
         self.killed += 1;
+        // What it was asked for may be on no disk.
+        self.asked.clear();
         self.disk.lose_unsynced(&mut self.draw);
         let sent = std::mem::take(&mut self.sent_by_process);
         if whole(&self.disk.bytes()) == self.begun_at {
