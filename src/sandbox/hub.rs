@@ -14,10 +14,10 @@ use super::faults::{Fault, FaultPlan, LONG_WAIT_SECS, PlannedFault};
 use super::file::Desk;
 use super::log::LogEntry;
 use super::options::{SandboxError, SandboxOptions};
-use super::population;
 use super::reply::{self, Reply, has_effect};
 use super::request::Request;
 use super::settings::Settings;
+use super::stock::demo_users;
 use super::sunco::Conversations;
 use super::user::{Seed, User, UserSeed, UserState};
 use super::zendesk::Support;
@@ -155,7 +155,7 @@ impl Sandbox {
                 in_flight: 0,
             };
             if name == Self::DEFAULT && self.options.has_demo_users {
-                tenant.seed(&population::demo(), now)?;
+                tenant.seed(&demo_users()?, now)?;
             }
             self.tenants.insert(name.to_owned(), tenant);
         }

@@ -33,7 +33,6 @@ mod file;
 mod hub;
 mod log;
 mod options;
-mod population;
 mod reply;
 mod request;
 mod server;
@@ -50,12 +49,11 @@ pub use faults::{Fault, Faults, PlannedFault};
 pub use hub::{Delivery, Sandbox};
 pub use log::{Call, LogEntry};
 pub use options::{SandboxError, SandboxOptions};
-pub use population::DEMO_CSV;
 pub use reply::Reply;
 pub use server::Running;
 pub use settings::{
     QuotaMode, Settings, SuncoSettings, ZendeskCaller, ZendeskSettings, ZohoSettings,
 };
-pub use stock::{DEMO_ACCOUNTS, Stock, config};
+pub use stock::{DEMO_ACCOUNTS, DEMO_CSV, Stock, config};
 pub use text::Latency;
 pub use user::{Seed, UserSeed, UserState};

@@ -129,28 +129,15 @@ pub struct ZohoSettings {
 }
 
 /// What a tenant begins with, unless the options say otherwise.
-const DEFAULTS: &str = r#"{
-    "latency": "0s", "faults": "", "quota_mode": "rolling", "scale_limits": 1.0, "token_lifetime": null, "order_delay": "0s",
-    "zendesk": {
-        "quota": "700/1m", "permanent_quota": "700/10m",
-        "job_limit": 30, "jobs_fail": false, "job_items_missing_every": 0,
-        "rename_delay": "0s", "listing_delay": "0s",
-        "caller_id": 361808000001, "caller_role": "admin"
-    },
-    "sunco": {"quota": "1000/1m"},
-    "zoho": {
-        "credits": "5000/1d", "token_quota": "10/10m", "concurrency": 5,
-        "scopes": ["ZohoCRM.users.ALL", "ZohoCRM.org.READ"], "deletion_cap": null, "deleted_readable": true, "caller_id": "5725767000000411001"
-    }
-}"#;
+const DEFAULTS: &str = include_str!("settings.json");
 
 impl Default for Settings {
     #[expect(
         clippy::expect_used,
-        reason = "the text stands in this file, and every test reads it"
+        reason = "the text is a part of the program, and every test reads it"
     )]
     fn default() -> Self {
-        serde_json::from_str(DEFAULTS).expect("the settings of this file")
+        serde_json::from_str(DEFAULTS).expect("the settings of the program")
     }
 }
 

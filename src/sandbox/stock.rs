@@ -1,12 +1,36 @@
-//! What a sandbox is stocked with: the users of an input file, and a configuration that leads there.
+//! What a sandbox is stocked with: the demo's users, those of an input file, and a configuration that leads
+//! there.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::hub::Sandbox;
+use super::options::SandboxError;
 use super::user::{Seed, UserSeed};
 use crate::domain::{Action, ProviderKind, Quota, Record};
 use crate::provider::{ProviderFile, check_id, defaults};
+
+/// The demo's input file. It names the accounts `support` (Zendesk), `chat` (Sunshine Conversations) and
+/// `crm` (Zoho). Its 316 rows, in shuffled order, end so:
+///
+/// | outcome | support | chat | crm | which |
+/// | --- | --- | --- | --- | --- |
+/// | `deleted` | 114 | 85 | 54 | among them 4 purges of users softly deleted already, 5 external ids with awkward characters, 4 ids with the export's `zcrm_` |
+/// | `already_gone` | 6 | – | 5 | softly deleted, deleted |
+/// | `not_found` | 4 | 7 | 3 | unknown ids; 4 of chat's were deleted before, which it cannot tell |
+/// | `refused` | 6 | – | – | open tickets |
+/// | `protected` | 7 | – | 5 | the callers, 3 agents, 2 light agents, an admin; primary contact, support and system user, digital employee |
+/// | `duplicate` | 3 | 2 | 1 | |
+///
+/// and 14 are `invalid`: 7 malformed or empty ids, 2 unknown accounts, 3 unknown actions, 2 without
+/// one. Zoho would refuse its own four itself.
+pub const DEMO_CSV: &str = include_str!("../../fixtures/input/demo.csv");
+
+/// The demo's users, at the tenant `default`. Whom no row of [`DEMO_CSV`] names, must still stand at the end.
+pub(super) fn demo_users() -> Result<Seed, SandboxError> {
+    let users = serde_json::from_str(include_str!("../../fixtures/sandbox/demo.json"));
+    users.map_err(|error| SandboxError::unread("the demo's users", &error))
+}
 
 /// The users of an input, as the sandbox takes them.
 #[derive(Debug)]
