@@ -68,7 +68,9 @@ pub(super) trait Machine: fmt::Debug + Send {
     fn handle(&mut self, request: &Request, context: &Context) -> Reply;
 
     /// The provider's own words where `fault` has it refuse `request`; `None`: it is none of its own.
-    fn refusal(&mut self, fault: Fault, request: &Request, context: &Context) -> Option<Reply>;
+    fn refusal(&mut self, fault: Fault, request: &Request, _context: &Context) -> Option<Reply> {
+        reply::refusal(request.provider?, fault.name())
+    }
 }
 
 /// What a state machine goes by while it carries a request out.

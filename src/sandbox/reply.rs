@@ -1,13 +1,47 @@
-//! Replies: HTTP responses whose extensions say whether anything was changed.
+//! Replies: HTTP responses whose extensions say whether anything was changed; those that are the same whoever
+//! asks, nearly all of them refusals, stand in `refusals.json`.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 use serde_json::Value;
 
+use crate::domain::ProviderKind;
+
 /// What is answered.
 pub type Reply = http::Response<Bytes>;
+
+/// The replies by provider and name; one that a fault has the provider give has the fault's.
+/// No provider documents its 402, so that those are made up in the usual form.
+static REFUSALS: LazyLock<Value> =
+    LazyLock::new(|| serde_json::from_str(include_str!("refusals.json")).unwrap_or_default());
+
+/// How Zoho labels its JSON.
+pub(super) const ZOHO_JSON: &str = "application/json;charset=UTF-8";
+
+/// The reply of `provider` called `name`; `None`: there is none.
+pub(super) fn refusal(provider: ProviderKind, name: &str) -> Option<Reply> {
+    let known = REFUSALS.get(provider.name())?.get(name)?;
+    let status = u16::try_from(known["status"].as_u64()?).ok()?;
+    let reply = match known["text"].as_str() {
+        Some(words) => text(status, "text/plain; charset=utf-8", words),
+        None if provider == ProviderKind::Zoho => {
+            text(status, ZOHO_JSON, known["body"].to_string())
+        }
+        None => json(status, &known["body"]),
+    };
+    let headers = known["headers"].as_object().into_iter().flatten();
+    Some(headers.fold(reply, |reply, (name, value)| {
+        with(reply, name, value.as_str().unwrap_or_default())
+    }))
+}
+
+/// The same of one that there is.
+pub(super) fn refused(provider: ProviderKind, name: &str) -> Reply {
+    refusal(provider, name).unwrap_or_else(|| empty(501))
+}
 
 pub(super) fn json(status: u16, body: &Value) -> Reply {
     text(status, "application/json; charset=utf-8", body.to_string())

@@ -12,11 +12,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac;
 use serde_json::{Value, json};
 
-use super::faults::Fault;
 use super::hub::{Context, Machine, Sandbox};
 use super::log::Call;
 use super::options::SandboxError;
-use super::reply::{Reply, changed, json, ok};
+use super::reply::{self, Reply, changed, ok};
 use super::request::Request;
 use super::user::{State, User, UserSeed};
 use super::window::Window;
@@ -81,22 +80,22 @@ impl Machine for Conversations {
     fn handle(&mut self, request: &Request, context: &Context) -> Reply {
         let limit = context.settings.limit(context.settings.sunco.quota);
         if self.app.take(limit, context.now).is_err() {
-            return throttled();
+            return refused("throttle");
         }
         let Some(scope) = scope_of(request) else {
-            return error(401, "unauthorized", "Authorization is required");
+            return refused("unauthorized");
         };
         if request.call == Call::Unknown {
-            return error(404, "not_found", "Resource not found");
+            return refused("no such path");
         }
         if request.app != Sandbox::SUNCO_APP_ID {
-            return error(404, "app_not_found", "App not found");
+            return refused("wrong-path");
         }
         let may_read_app = scope != "integration";
         let asks_webhooks = request.pattern.ends_with("/webhooks");
         let is_app = request.call == Call::Identity && !asks_webhooks;
         if scope.is_empty() || (!may_read_app && is_app) {
-            return error(403, "forbidden", "Access denied");
+            return refused("other scope");
         }
         if asks_webhooks {
             return ok(&json!({"webhooks": []}));
@@ -115,7 +114,7 @@ impl Machine for Conversations {
         };
         let brand = request.query("brandId").unwrap_or_default();
         let Some(user) = self.user(target, brand) else {
-            return error(404, "user_not_found", "User not found");
+            return refused("not found");
         };
         let becomes = match request.call {
             Call::Delete => State::Deleted,
@@ -132,27 +131,13 @@ impl Machine for Conversations {
         };
         if is_changed { changed(reply) } else { reply }
     }
-
-    fn refusal(&mut self, fault: Fault, _: &Request, _: &Context) -> Option<Reply> {
-        let failed = "Something went wrong";
-        Some(match fault {
-            Fault::Error500 => error(500, "internal_error", failed),
-            Fault::Error503 => error(503, "service_unavailable", failed),
-            Fault::Throttle | Fault::LongWait => throttled(),
-            Fault::Unauthorized => error(401, "unauthorized", "Authorization is required"),
-            Fault::Forbidden => error(403, "forbidden", "Forbidden"),
-            Fault::Payment => error(402, "payment_required", "Upgrade to use this feature"),
-            Fault::WrongPath => error(404, "app_not_found", "App not found"),
-            _ => return None,
-        })
-    }
 }
 
 impl Conversations {
     /// Those who have an e-mail identity.
     fn search(&self, request: &Request) -> Reply {
         let [email] = request.ids.as_slice() else {
-            return error(400, "bad_request", "filter[identities.email] is required");
+            return refused("no address");
         };
         let has_it =
             |user: &&User| user.state == State::Active && address(user).eq_ignore_ascii_case(email);
@@ -161,14 +146,8 @@ impl Conversations {
     }
 }
 
-/// The 429, without a word on when to come back.
-fn throttled() -> Reply {
-    error(429, "too_many_requests", "Too many requests")
-}
-
-/// An error, as the specification shapes it.
-fn error(status: u16, code: &str, title: &str) -> Reply {
-    json(status, &json!({"errors": [{"code": code, "title": title}]}))
+fn refused(name: &str) -> Reply {
+    reply::refused(ProviderKind::Sunco, name)
 }
 
 /// The e-mail address of `user`.

@@ -8,11 +8,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::faults::Fault;
 use super::hub::{Context, Machine, Sandbox};
 use super::log::Call;
 use super::options::SandboxError;
-use super::reply::{Reply, changed, empty, text, with};
+use super::reply::{self, Reply, ZOHO_JSON, changed, empty, text, with};
 use super::request::{Request, is_number};
 use super::user::{State, Tokens, User, UserSeed};
 use super::window::Window;
@@ -85,8 +84,8 @@ impl Crm {
         let (scheme, token, _) = request.presented();
         match scheme.as_str() {
             "zoho-oauthtoken" if self.tokens.scope(&token, now).is_some() => {}
-            "zoho-oauthtoken" => return Some(refused("INVALID_TOKEN")),
-            _ => return Some(refused("AUTHENTICATION_FAILURE")),
+            "zoho-oauthtoken" => return Some(refused("unauthorized")),
+            _ => return Some(refused("no token")),
         }
         // One of these is needed; of none, nothing is.
         let needed: &[&str] = match request.call {
@@ -98,9 +97,9 @@ impl Crm {
         let has = |scope: &&str| zoho.scopes.iter().any(|own| own == scope);
         let credits = context.settings.limit(zoho.credits);
         if request.in_flight > zoho.concurrency {
-            Some(refused("TOO_MANY_REQUESTS"))
+            Some(refused("throttle"))
         } else if self.credits.take(credits, now).is_err() {
-            Some(refused("RATE_LIMIT_EXCEEDED"))
+            Some(refused("long-wait"))
         } else if !needed.is_empty() && !needed.iter().any(has) {
             let details = json!({"method": request.method(), "url": request.path});
             let what = "invalid oauth scope to access this URL";
@@ -130,16 +129,13 @@ impl Crm {
                 let standing = all.filter(|user| user.state != State::Deleted);
                 page(standing, request.page())
             }
-            Call::Read if !(1..=Self::IDS_MAX).contains(&request.ids.len()) => {
-                let details = json!({"param_name": "ids", "maximum_length": Self::IDS_MAX});
-                top(400, "INVALID_DATA", "invalid data", &details)
-            }
+            Call::Read if !(1..=Self::IDS_MAX).contains(&request.ids.len()) => refused("many ids"),
             Call::Read => {
                 let users = request.ids.iter().filter_map(|id| self.users.get(id));
                 page(users.filter(readable), 1)
             }
             Call::Delete => self.delete(id, context),
-            _ => refused("INVALID_URL_PATTERN"),
+            _ => refused("wrong-path"),
         }
     }
 
@@ -155,40 +151,29 @@ impl Crm {
         let Some(user) = self.users.get_mut(id) else {
             return unknown_user(id);
         };
-        let refused = |code, message: &str, details: Value| of_user(400, code, message, &details);
-        let index = json!({"resource_path_index": 1});
-        match (user.state, user.role) {
-            (_, "closed") => {
-                let what = "You can't perform this action over a closed/deleted user";
-                top(403, "PERMISSION_DENIED", what, &json!({}))
-            }
-            (State::Deleted, _) => {
-                let details = json!({"json_path": "$.users[0].id", "id": id});
-                refused("ID_ALREADY_DELETED", "User is already deleted", details)
-            }
-            (_, "primary_contact") => {
-                let what = "Primary contact cannot be deleted";
-                refused("INVALID_REQUEST", what, json!({}))
-            }
-            (_, "support") => refused("NOT_ALLOWED", "Support user cannot be deleted", index),
-            (_, "system") => refused("NOT_ALLOWED", "System user cannot be deleted", index),
-            (_, "digital_employee") => {
-                let what = "Digital Employee cannot be deleted/deactivated/activated";
-                refused("NOT_ALLOWED", what, index)
-            }
-            _ => {
-                user.change(State::Deleted, context.now);
-                self.deleted += 1;
-                // Half of the samples name the id, the other half do not.
-                let is_named = digit_sum(id).is_multiple_of(2);
-                let details = if is_named {
-                    json!({"id": id})
-                } else {
-                    json!({})
-                };
-                changed(of_user(200, "SUCCESS", "User deleted", &details))
-            }
+        if user.state == State::Deleted && user.role != "closed" {
+            let details = json!({"json_path": "$.users[0].id", "id": id});
+            return of_user(
+                400,
+                "ID_ALREADY_DELETED",
+                "User is already deleted",
+                &details,
+            );
         }
+        // Those who are there to stay are refused by their kind.
+        if let Some(refusal) = reply::refusal(ProviderKind::Zoho, user.role) {
+            return refusal;
+        }
+        user.change(State::Deleted, context.now);
+        self.deleted += 1;
+        // Half of the samples name the id, the other half do not.
+        let is_named = digit_sum(id).is_multiple_of(2);
+        let details = if is_named {
+            json!({"id": id})
+        } else {
+            json!({})
+        };
+        changed(of_user(200, "SUCCESS", "User deleted", &details))
     }
 
     fn org(&self, context: &Context) -> Reply {
@@ -235,12 +220,7 @@ impl Crm {
         let limit = settings.limit(settings.zoho.token_quota);
         if self.minted.take(limit, context.now).is_err() {
             // Status 400, and no word of a limit in `error`.
-            let what = "You have made too many requests continuously. Please try again after some \
-                        time.";
-            return json_reply(
-                400,
-                &json!({"error_description": what, "error": "Access Denied", "status": "failure"}),
-            );
+            return refused("many tokens");
         }
         let scope = settings.zoho.scopes.join(",");
         let life = settings.token_lifetime.unwrap_or(Self::TOKEN_LIFE);
@@ -299,20 +279,6 @@ impl Machine for Crm {
         }
         reply
     }
-
-    fn refusal(&mut self, fault: Fault, _: &Request, _: &Context) -> Option<Reply> {
-        Some(refused(match fault {
-            Fault::Error500 => "INTERNAL_ERROR",
-            Fault::Error503 => "SERVICE_UNAVAILABLE",
-            Fault::Throttle => "TOO_MANY_REQUESTS",
-            Fault::Unauthorized => "INVALID_TOKEN",
-            Fault::Forbidden => "NO_PERMISSION",
-            Fault::Payment => "PAYMENT_REQUIRED",
-            Fault::WrongPath => "INVALID_URL_PATTERN",
-            Fault::LongWait => "RATE_LIMIT_EXCEEDED",
-            _ => return None,
-        }))
-    }
 }
 
 /// A user as answers show it.
@@ -367,7 +333,7 @@ fn page<'a>(users: impl Iterator<Item = &'a User>, page: usize) -> Reply {
 
 /// `body` as Zoho labels it.
 fn json_reply(status: u16, body: &Value) -> Reply {
-    text(status, "application/json;charset=UTF-8", body.to_string())
+    text(status, ZOHO_JSON, body.to_string())
 }
 
 /// A line of the documentation's table, as the answer itself.
@@ -400,28 +366,8 @@ fn unknown_user(id: &str) -> Reply {
     top(status, "INVALID_DATA", message, &details)
 }
 
-/// What Zoho refuses a request with, whatever it asks, by its code.
-fn refused(code: &str) -> Reply {
-    let (status, message) = match code {
-        "AUTHENTICATION_FAILURE" => (401, "Authentication failed"),
-        "INVALID_TOKEN" => (401, "invalid oauth token"),
-        // Not documented: made up in the usual form.
-        "PAYMENT_REQUIRED" => (402, "payment required"),
-        "NO_PERMISSION" => (403, "permission denied"),
-        "RATE_LIMIT_EXCEEDED" => (429, "API rate limit exceeded. Please retry after some time"),
-        "TOO_MANY_REQUESTS" => (429, "too many requests. please try again after some time"),
-        "INTERNAL_ERROR" => (500, "Internal Server Error"),
-        "SERVICE_UNAVAILABLE" => (503, "Service temporarily unavailable for maintenance"),
-        _ => (
-            404,
-            "Please check if the URL trying to access is a correct one",
-        ),
-    };
-    let details = match code {
-        "NO_PERMISSION" => json!({"permissions": ["Crm_Implied_Manage_Users"]}),
-        _ => json!({}),
-    };
-    top(status, code, message, &details)
+fn refused(name: &str) -> Reply {
+    reply::refused(ProviderKind::Zoho, name)
 }
 
 fn digit_sum(id: &str) -> u32 {

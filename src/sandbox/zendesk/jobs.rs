@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::answers::{self, LIST_MAX};
 use super::users::soft_delete;
+use super::{LIST_MAX, refused};
 use crate::domain::Time;
 use crate::sandbox::hub::Context;
-use crate::sandbox::reply::{Reply, changed, ok};
+use crate::sandbox::reply::{Reply, changed, json, ok};
 use crate::sandbox::request::Request;
 use crate::sandbox::user::User;
 
@@ -61,15 +61,15 @@ impl Jobs {
     pub(super) fn start(&mut self, request: &Request, context: &Context) -> Reply {
         let ids = request.ids.clone();
         if ids.is_empty() {
-            return answers::error(400, "BadRequest", "ids must name at least one user");
+            return refused("no ids");
         }
         if ids.len() > LIST_MAX {
-            return answers::too_many_values();
+            return refused("many ids");
         }
         let running = self.all.iter().filter(|job| job.is_running());
         let running: Vec<&str> = running.map(|job| job.id.as_str()).collect();
         if running.len() >= context.settings.zendesk.job_limit as usize {
-            return answers::too_many_jobs(&running);
+            return too_many_jobs(&running);
         }
         self.started += 1;
         let (now, number) = (context.now, self.started);
@@ -97,7 +97,7 @@ impl Jobs {
     /// The statuses of the jobs that `request` names and that are known.
     pub(super) fn read(&self, request: &Request, context: &Context) -> Reply {
         if request.ids.len() > LIST_MAX {
-            return answers::too_many_values();
+            return refused("many ids");
         }
         let ids = request.ids.iter();
         let jobs = ids.filter_map(|id| self.all.iter().find(|job| job.id == *id));
@@ -187,6 +187,18 @@ impl Job {
         });
         results
     }
+}
+
+fn too_many_jobs(running: &[&str]) -> Reply {
+    json(
+        429,
+        &json!({
+            "error": "TooManyJobs",
+            "description": "Too many UserBulkUpdateJobV2 jobs are currently queued or running. \
+                            Try again later.",
+            "current_job_ids": running,
+        }),
+    )
 }
 
 /// Deletes one user of a job and says how, as recorded: a failed item has no `success`.

@@ -1,10 +1,9 @@
 //! Zendesk Support's behaviour: callers, limits and headers here, users and their two deletions in
-//! `users`, background jobs in `jobs`, refusals in `answers`.
+//! `users`, background jobs in `jobs`.
 //!
 //! Sources: the Support API reference
 //! (<https://developer.zendesk.com/api-reference/ticketing/users/users/>) and real traffic.
 
-mod answers;
 mod jobs;
 mod users;
 
@@ -13,18 +12,20 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use self::answers::error;
 use self::jobs::Jobs;
 use super::faults::Fault;
 use super::hub::{Context, Machine, Sandbox};
 use super::log::Call;
 use super::options::SandboxError;
-use super::reply::{Reply, json, ok, with};
+use super::reply::{self, Reply, ok, seconds_up, text, with};
 use super::request::Request;
 use super::settings::ZendeskCaller;
 use super::user::{State, Tokens, User, UserSeed};
 use super::window::Window;
 use crate::domain::{ProviderKind, Time};
+
+/// How many users or jobs a request may name.
+const LIST_MAX: usize = 100;
 
 /// The path of "who are we".
 const ME: &str = "api/v2/users/me";
@@ -49,8 +50,6 @@ impl Support {
     const TOKEN_LIFE: Duration = Duration::from_mins(30);
     /// The user who owns the account.
     const OWNER_ID: u64 = 361_808_000_000;
-    /// What `Retry-After` says where no window does.
-    const RETRY_AFTER: Duration = Duration::from_secs(1);
 
     /// An account with nobody but its owner.
     pub(super) fn new(tenant: &str, now: Time) -> Self {
@@ -96,13 +95,10 @@ impl Support {
                 let limit = context.settings.limit(zendesk.permanent_quota);
                 match self.permanent.take(limit, context.now) {
                     Ok(()) => self.permanently_delete(request, context),
-                    Err(wait) => {
-                        let what = "permanent user deletions per 10 minutes";
-                        answers::too_many_requests(wait, what)
-                    }
+                    Err(wait) => too_many_requests(wait, "permanent user deletions per 10 minutes"),
                 }
             }
-            _ => answers::bad_id(),
+            _ => refused("no number"),
         }
     }
 
@@ -118,14 +114,14 @@ impl Support {
             "bearer" if is_ready => None,
             "bearer" => match self.tokens.scope(&shown, context.now) {
                 Some(scope) => Some(scope.to_owned()),
-                None => return Some(answers::bad_token()),
+                None => return Some(refused("bad token")),
             },
             // The docs: allowed for anonymous users.
-            _ if request.pattern == ME => return Some(answers::anonymous()),
-            _ => return Some(answers::unauthenticated()),
+            _ if request.pattern == ME => return Some(refused("anonymous")),
+            _ => return Some(refused("unauthorized")),
         };
         let (least, word) = match (request.call, request.pattern) {
-            (_, "") => return Some(answers::no_endpoint()),
+            (_, "") => return Some(refused("wrong-path")),
             (_, ME) => (ZendeskCaller::EndUser, "read"),
             (Call::DeleteMany, _) => (ZendeskCaller::Admin, "write"),
             (Call::Delete | Call::PermanentlyDelete, _) => {
@@ -136,16 +132,13 @@ impl Support {
         let suffices = |one: &str| one == word || one == format!("users:{word}");
         let may = context.settings.zendesk.caller_role >= least
             && scope.is_none_or(|scope| scope.split(' ').any(suffices));
-        (!may).then(answers::forbidden)
+        (!may).then(|| refused("forbidden"))
     }
 
     /// `POST /oauth/tokens`: client credentials or a refresh token, as JSON.
     fn token(&mut self, request: &Request, context: &Context) -> Reply {
-        let refused = |status, error: &str, what: &str| {
-            json(status, &json!({"error": error, "error_description": what}))
-        };
         let Ok(body) = serde_json::from_slice::<Value>(request.body()) else {
-            return refused(400, "invalid_request", "The body must be JSON.");
+            return refused("no json");
         };
         let refreshes = body["grant_type"] == "refresh_token";
         // A public client has no secret.
@@ -153,32 +146,20 @@ impl Support {
         let is_client = body["client_id"] == Sandbox::ZENDESK_CLIENT_ID
             && body["client_secret"] == Sandbox::SECRET;
         if !is_public && !is_client {
-            return refused(
-                401,
-                "invalid_client",
-                "Client authentication failed due to unknown client, no client authentication \
-                 included, or unsupported authentication method.",
-            );
+            return refused("unknown client");
         }
         if refreshes && body["refresh_token"] != self.pair[1] {
-            let what = "The provided authorization grant is invalid, expired, revoked, does not match the \
-                redirection URI used in the authorization request, or was issued to another client.";
-            return refused(400, "invalid_grant", what);
+            return refused("void refresh token");
         }
         if !refreshes && body["grant_type"] != "client_credentials" {
-            return refused(
-                400,
-                "unsupported_grant_type",
-                "The authorization grant type is not supported by the authorization server.",
-            );
+            return refused("unknown grant");
         }
         let stated = match &body["expires_in"] {
             Value::Null => Some(Self::TOKEN_LIFE.as_secs()),
             given => given.as_u64().filter(|secs| (301..172_800).contains(secs)),
         };
         let Some(stated) = stated else {
-            let what = "expires_in must be above 300 and below 172800 seconds.";
-            return refused(400, "invalid_request", what);
+            return refused("wrong life");
         };
         let scope = body["scope"].as_str().unwrap_or("read write");
         let life = context.settings.token_lifetime;
@@ -275,41 +256,34 @@ impl Machine for Support {
         } else {
             match self.account.take(quota, context.now) {
                 Ok(()) => self.answer(request, context),
-                Err(wait) => answers::too_many_requests(wait, "API requests per minute"),
+                Err(wait) => too_many_requests(wait, "API requests per minute"),
             }
         };
         self.signed(reply, request.call, context)
     }
 
     fn refusal(&mut self, fault: Fault, request: &Request, context: &Context) -> Option<Reply> {
-        let wait = Self::RETRY_AFTER;
-        let reply = match fault {
-            Fault::Error500 => error(500, "InternalError", "Something went wrong"),
-            Fault::Error503 => {
-                // A database that must be waited for.
-                let reply = error(503, "DatabaseTimeout", "Database timeout, please retry");
-                with(reply, "retry-after", wait.as_secs().to_string())
-            }
-            Fault::Throttle => answers::too_many_requests(wait, "API requests per minute"),
-            Fault::Unauthorized => match request.presented().0.as_str() {
-                "bearer" => answers::bad_token(),
-                _ => answers::unauthenticated(),
-            },
-            Fault::Forbidden => answers::forbidden(),
-            // Not documented: made up in the usual form.
-            Fault::Payment => error(402, "PaymentRequired", "Payment required"),
-            Fault::WrongPath => answers::no_endpoint(),
-            Fault::LongWait => {
-                let what = "Number of allowed API requests per day exceeded";
-                error(429, "APIRateLimitExceeded", what)
-            }
-            _ => return None,
+        let name = match fault {
+            Fault::Unauthorized if request.presented().0 == "bearer" => "bad token",
+            fault => fault.name(),
         };
-        let is_signed = matches!(fault, Fault::Error500 | Fault::Error503 | Fault::Throttle);
-        Some(if is_signed {
-            self.signed(reply, Call::Unknown, context)
-        } else {
-            reply
+        let reply = reply::refusal(ProviderKind::Zendesk, name)?;
+        Some(match fault {
+            Fault::Error500 | Fault::Error503 | Fault::Throttle => {
+                self.signed(reply, Call::Unknown, context)
+            }
+            _ => reply,
         })
     }
+}
+
+fn refused(name: &str) -> Reply {
+    reply::refused(ProviderKind::Zendesk, name)
+}
+
+/// More requests than the account or the endpoint takes.
+fn too_many_requests(wait: Duration, what: &str) -> Reply {
+    let body = format!("Number of allowed {what} exceeded");
+    let reply = text(429, "text/plain; charset=utf-8", body);
+    with(reply, "retry-after", seconds_up(wait).max(1).to_string())
 }

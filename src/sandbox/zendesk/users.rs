@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::Support;
-use super::answers::{self, LIST_MAX};
+use super::{LIST_MAX, Support, refused};
 use crate::domain::Time;
 use crate::sandbox::hub::{Context, Sandbox};
-use crate::sandbox::reply::{Reply, changed, ok};
+use crate::sandbox::reply::{Reply, changed, json, ok};
 use crate::sandbox::request::Request;
 use crate::sandbox::settings::ZendeskCaller;
 use crate::sandbox::user::{State, User};
@@ -99,7 +98,7 @@ impl Support {
     pub(super) fn me(&self, request: &Request, context: &Context) -> Reply {
         let zendesk = &context.settings.zendesk;
         let Some(caller) = self.users.get(&zendesk.caller_id) else {
-            return answers::anonymous();
+            return refused("anonymous");
         };
         let mut caller = aged(caller, context);
         caller.role = match zendesk.caller_role {
@@ -115,14 +114,14 @@ impl Support {
 
     pub(super) fn read(&self, request: &Request, context: &Context) -> Reply {
         let user = self.user(request, context);
-        user.map_or_else(answers::not_found, |user| {
+        user.map_or_else(not_found, |user| {
             ok(&json!({"user": shown(&user, request, context)}))
         })
     }
 
     pub(super) fn read_many(&self, request: &Request, context: &Context) -> Reply {
         if request.ids.len() > LIST_MAX {
-            return answers::too_many_values();
+            return refused("many ids");
         }
         let ids = request.ids.iter();
         let users = ids.filter_map(|id| self.users.get(&id.parse().ok()?));
@@ -134,7 +133,7 @@ impl Support {
     pub(super) fn search(&self, request: &Request, context: &Context) -> Reply {
         let keys: Vec<String> = request.ids.iter().map(|key| key.to_lowercase()).collect();
         if keys.len() > LIST_MAX {
-            return answers::too_many_values();
+            return refused("many ids");
         }
         let is_meant = |user: &&User| match keys[0].strip_prefix("email:") {
             Some(key) => address(user).to_lowercase().contains(key),
@@ -150,8 +149,8 @@ impl Support {
                 let user = shown(user, request, context);
                 changed(ok(&json!({"user": user})))
             }
-            Err(None) => answers::not_found(),
-            Err(Some(why)) => answers::invalid(&why),
+            Err(None) => not_found(),
+            Err(Some(why)) => invalid(&why),
         }
     }
 
@@ -161,7 +160,7 @@ impl Support {
                 let user = shown_deleted(&user, request, context);
                 ok(&json!({"deleted_user": user}))
             }
-            _ => answers::not_found(),
+            _ => not_found(),
         }
     }
 
@@ -172,14 +171,14 @@ impl Support {
                 let user = shown_deleted(user, request, context);
                 changed(ok(&json!({"deleted_user": user})))
             }
-            _ => answers::not_found(),
+            _ => not_found(),
         }
     }
 
     /// What is known of a user's erasure: asked for and begun at once, complete after a while.
     pub(super) fn compliance(&self, request: &Request, context: &Context) -> Reply {
         let Some(user) = self.user(request, context) else {
-            return answers::not_found();
+            return not_found();
         };
         if user.state != State::PermanentlyDeleted {
             return ok(&json!({"compliance_deletion_statuses": []}));
@@ -207,6 +206,22 @@ impl Support {
         .collect();
         ok(&json!({"compliance_deletion_statuses": entries}))
     }
+}
+
+fn not_found() -> Reply {
+    refused("not found")
+}
+
+/// A record that cannot be changed so.
+fn invalid(why: &str) -> Reply {
+    json(
+        422,
+        &json!({
+            "error": "RecordInvalid",
+            "description": "Record validation errors",
+            "details": {"base": [{"description": why}]},
+        }),
+    )
 }
 
 /// The list of those of `users` who are not deleted.
