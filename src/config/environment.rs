@@ -1,13 +1,13 @@
 //! Accounts from environment variables, where there is no file: every variable, named and
 //! documented in one list.
 
-use std::borrow::Cow;
 use std::path::Path;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 use super::account::{AccountSettings, SECRET_KEYS};
+use super::draft::quoted;
 use super::error::ConfigError;
 use super::table::{KeyTable, written};
 use crate::domain::{AccountName, ProviderKind};
@@ -29,7 +29,7 @@ pub fn variables() -> impl Iterator<Item = (&'static str, &'static str)> {
 
 /// The providers with a variable set.
 pub(super) fn providers(lookup: Lookup<'_>) -> impl Iterator<Item = ProviderKind> {
-    let is_named = move |provider: &ProviderKind| !table(*provider, lookup).is_empty();
+    let is_named = move |provider: &ProviderKind| !lines(*provider, lookup).is_empty();
     ProviderKind::ALL.into_iter().filter(is_named)
 }
 
@@ -38,7 +38,7 @@ pub(super) fn account(
     provider: ProviderKind,
     lookup: Lookup<'_>,
 ) -> Result<AccountSettings, ConfigError> {
-    check(provider, &table(provider, lookup), Some(lookup))
+    check(provider, &lines(provider, lookup), Some(lookup))
 }
 
 /// The same, but its credentials need not be there: [`account`] asks for them when they are read.
@@ -46,33 +46,42 @@ pub(super) fn account_without_credentials(
     provider: ProviderKind,
     lookup: Lookup<'_>,
 ) -> Result<AccountSettings, ConfigError> {
-    let mut table = table(provider, lookup);
-    check(provider, &table, None).or_else(|_| {
-        for key in ["email", "client_id", "key_id"].iter().chain(&SECRET_KEYS) {
-            table.remove(*key);
-        }
+    let mut lines = lines(provider, lookup);
+    check(provider, &lines, None).or_else(|_| {
         let stand_ins: &[&str] = match provider {
             ProviderKind::Zendesk => &["oauth_token"],
             ProviderKind::Sunco => &["key_id", "key_secret"],
             ProviderKind::Zoho => &["client_id", "client_secret", "refresh_token"],
             ProviderKind::Own(_) => &[],
         };
-        for key in stand_ins {
-            table.insert(unplaced(Cow::Borrowed(*key)), text("unset"));
-        }
-        check(provider, &table, None)
+        let is_credential = |key: &str| {
+            ["email", "client_id", "key_id"].contains(&key) || SECRET_KEYS.contains(&key)
+        };
+        lines.retain(|(key, _)| !is_credential(key));
+        lines.extend(
+            stand_ins
+                .iter()
+                .map(|key| ((*key).to_owned(), quoted("unset"))),
+        );
+        check(provider, &lines, None)
     })
 }
 
-/// The account that `table` makes; with `lookup`, its secrets read.
+/// The account that a file with these `lines` would have; with `lookup`, its secrets read.
 fn check(
     provider: ProviderKind,
-    table: &DeTable<'_>,
+    lines: &[(String, String)],
     lookup: Option<Lookup<'_>>,
 ) -> Result<AccountSettings, ConfigError> {
+    let lines = lines
+        .iter()
+        .map(|(key, value)| format!("{key} = {value}\n"));
+    let text: String = lines.collect();
+    let table = DeTable::parse(&text).map(Spanned::into_inner);
+    let table = table.unwrap_or_default();
     let name = AccountName::new(provider.name());
     let reads = lookup.map(|lookup| (lookup, Path::new("")));
-    let table = KeyTable::new(table, Some(provider), reads);
+    let table = KeyTable::new(&table, Some(provider), reads);
     AccountSettings::check(name, provider, None, table).map_err(|mistake| {
         let named = |key| written(Some(provider), key);
         let what = match &mistake.key {
@@ -83,34 +92,19 @@ fn check(
     })
 }
 
-/// The variables of `provider` that are set, as an account's table. A blank one is not set.
-fn table(provider: ProviderKind, lookup: Lookup<'_>) -> DeTable<'static> {
+/// What a file would say instead of the variables of `provider` that are set: each key and its value. A blank
+/// one is not set.
+fn lines(provider: ProviderKind, lookup: Lookup<'_>) -> Vec<(String, String)> {
     let prefix = written(Some(provider), "");
-    let mut table = DeTable::new();
-    for (name, _) in variables() {
-        let Some(key) = name.strip_prefix(&prefix) else {
-            continue;
-        };
-        let Some(value) = lookup(name).filter(|value| !value.trim().is_empty()) else {
-            continue;
-        };
-        let key = key.to_ascii_lowercase();
+    let line = |(name, _): (&str, &str)| {
+        let key = name.strip_prefix(&prefix)?.to_ascii_lowercase();
+        let value = lookup(name).filter(|value| !value.trim().is_empty())?;
         let value = if SECRET_KEYS.contains(&key.as_str()) {
-            let place = [(unplaced(Cow::Borrowed("env")), text(name))];
-            unplaced(DeValue::Table(place.into_iter().collect()))
+            format!("{{ env = {} }}", quoted(name))
         } else {
-            text(&value)
+            quoted(&value)
         };
-        table.insert(unplaced(Cow::Owned(key)), value);
-    }
-    table
-}
-
-fn text(value: &str) -> Spanned<DeValue<'static>> {
-    unplaced(DeValue::String(Cow::Owned(value.to_owned())))
-}
-
-/// `value`, which stands in no file.
-fn unplaced<T>(value: T) -> Spanned<T> {
-    Spanned::new(0..0, value)
+        Some((key, value))
+    };
+    variables().filter_map(line).collect()
 }

@@ -90,7 +90,19 @@ impl Outline {
             keys.filter_map(|(key, _)| table(account).get(key))
         });
         let sources = sources.filter_map(|value| SecretSource::parse(value.get_ref()).ok());
-        document.check_permissions(&sources.collect::<Vec<_>>())?;
+        let sources: Vec<_> = sources.collect();
+        if sources
+            .iter()
+            .any(|it| matches!(it, SecretSource::Given(_)))
+        {
+            warn_if_world_readable(&document.metadata, &document.path);
+        }
+        if sources
+            .iter()
+            .any(|it| matches!(it, SecretSource::Command(_)))
+        {
+            check_trusted(&document.metadata, &document.path)?;
+        }
         let reads = Some((lookup, document.folder()));
         let read = |account: &AccountSettings| {
             let (table, file) = (table(account), account.provider.file().cloned());
@@ -176,19 +188,6 @@ impl Document {
             deny_tenants,
             document: Some(self.clone()),
         })
-    }
-
-    /// Warns of secrets that others can read, and refuses commands that others may have written.
-    fn check_permissions(&self, secrets: &[SecretSource]) -> Result<(), ConfigError> {
-        let mut all = secrets.iter();
-        if all.any(|source| matches!(source, SecretSource::Given(_))) {
-            warn_if_world_readable(&self.metadata, &self.path);
-        }
-        let mut all = secrets.iter();
-        if all.any(|source| matches!(source, SecretSource::Command(_))) {
-            check_trusted(&self.metadata, &self.path)?;
-        }
-        Ok(())
     }
 
     /// The error that the `mistake` in the account called `name` is.

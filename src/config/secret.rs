@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
 use toml::Spanned;
-use toml::de::DeValue;
+use toml::de::{DeValue, ValueDeserializer};
 
 use super::command::run;
 use super::environment::Lookup;
@@ -27,9 +28,11 @@ const COMMAND_TIME_MAX: Duration = Duration::from_mins(1);
 const COMMAND_WORDS_MAX: usize = 256;
 
 /// Where a secret comes from.
-#[derive(Clone)]
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(super) enum SecretSource {
     /// It stands in the configuration itself.
+    #[serde(skip)]
     Given(SecretString),
     /// The value of an environment variable.
     Env(String),
@@ -61,29 +64,16 @@ impl SecretSource {
         if table.len() > 1 {
             return Err(format!("{SECRET_FORM}; keep one of them"));
         }
-        let place = table.iter().next().and_then(|(kind, value)| {
-            let (kind, value) = (kind.get_ref().as_ref(), value.get_ref());
-            let source = match kind {
-                "env" => Self::Env(value.as_str()?.to_owned()),
-                "file" => Self::File(value.as_str()?.into()),
-                "command" => {
-                    let words = value.as_array()?.iter();
-                    let word =
-                        |word: &Spanned<DeValue<'_>>| Some(word.get_ref().as_str()?.to_owned());
-                    Self::Command(words.map(word).collect::<Option<_>>()?)
-                }
-                // Not repeated: `{ the_secret }` is an easy slip.
-                _ => return None,
-            };
-            Some((kind, source))
-        });
-        match place {
-            Some((_, source)) if source.names_a_place() => Ok(source),
-            Some((kind, _)) => Err(format!(
-                "`{kind}` names nothing that could hold a secret; {SECRET_FORM}"
-            )),
-            None => Err(SECRET_FORM.to_owned()),
+        // The reason is not repeated: `{ the_secret }` is an easy slip.
+        let place = ValueDeserializer::from(Spanned::new(0..0, value.clone()));
+        let source = Self::deserialize(place).map_err(|_| SECRET_FORM.to_owned())?;
+        if source.names_a_place() {
+            return Ok(source);
         }
+        let kind = table.keys().next().map_or("", |kind| kind.get_ref());
+        Err(format!(
+            "`{kind}` names nothing that could hold a secret; {SECRET_FORM}"
+        ))
     }
 
     fn names_a_place(&self) -> bool {
