@@ -115,7 +115,7 @@ pub struct PlanEnd {
 }
 
 /// The input that a plan was made from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedInput {
     /// Its absolute path, or `standard input`.
     pub path: String,

@@ -13,7 +13,7 @@ use super::sessions::{Caller, SessionTold};
 use super::summary::Summary;
 use super::timeline::Point;
 use crate::domain::{
-    AccountName, Action, Agreed, Counts, PlanEnd, RunOptions, Sums, Time, Verified, shown,
+    AccountName, Action, Agreed, Counts, PlannedInput, RunOptions, Sums, Time, Verified, shown,
 };
 
 /// The keys of a report that are true of one run alone: a report over several has them in its `runs`.
@@ -104,34 +104,11 @@ pub struct LedgerTold {
 /// The input that a report is of; empty: its plan was never finished.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct InputTold {
-    /// Its absolute path; of standard input, the spool file's.
-    pub path: String,
-    /// Its size in bytes, as it lies on disk.
-    pub size: u64,
-    /// The SHA-256 of its bytes, as they lie on disk, in lower-case hex.
-    pub sha256: String,
+    /// The file, as it lay on disk; of standard input, the spool file.
+    #[serde(flatten)]
+    pub file: PlannedInput,
     /// How many rows of data it has.
     pub rows: u64,
-    /// How it is read.
-    pub format: String,
-    /// The delimiter, for `csv` and `tsv`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub delimiter: Option<char>,
-}
-
-impl InputTold {
-    /// The input of a plan.
-    pub(super) fn of(planned: &PlanEnd) -> Self {
-        let input = planned.input.clone();
-        Self {
-            path: input.path,
-            size: input.size,
-            sha256: input.sha256,
-            rows: planned.rows,
-            format: input.format,
-            delimiter: input.delimiter,
-        }
-    }
 }
 
 impl Report {

@@ -220,7 +220,10 @@ impl Collector {
         pauses::cut(&mut self.pauses, &self.timeline);
         let summary = Summary::new(&self.state, is_locked);
         let planned = self.state.planned.as_ref();
-        let input = planned.map(InputTold::of).unwrap_or_default();
+        let input = planned.map(|it| InputTold {
+            file: it.input.clone(),
+            rows: it.rows,
+        });
         let ledger = words::shell_path(&self.state.path);
         let again = text::again(&self.state.path, summary.config.as_deref());
         let done = self.state.action_counts().into_iter();
@@ -237,7 +240,7 @@ impl Collector {
             made_at: now,
             made_by: env!("CARGO_PKG_VERSION"),
             sums: summary.outcomes.sums(),
-            input,
+            input: input.unwrap_or_default(),
             ledger: LedgerTold {
                 lines: self.state.lines,
                 torn_bytes: self.state.torn.map_or(0, |torn| torn.bytes),

@@ -344,7 +344,7 @@ impl<'a> Page<'a> {
     }
 
     fn sha256sum(&self) -> String {
-        format!("sha256sum {}", shell_path(&self.report.input.path))
+        format!("sha256sum {}", shell_path(&self.report.input.file.path))
     }
 
     fn verify(&self) -> String {

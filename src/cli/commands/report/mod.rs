@@ -96,7 +96,7 @@ fn write_document(args: &ReportArgs, ledgers: &[(PathBuf, bool)]) -> Result<(), 
             }
             let help = "name another file with `-o`";
             for (run, (ledger, _)) in runs.iter().zip(ledgers) {
-                let bound = [Path::new(&run.input.path), ledger];
+                let bound = [Path::new(&run.input.file.path), ledger];
                 check_free(&path, &bound, &run.options, help)?;
             }
             write_file(&path, |file| {
