@@ -299,16 +299,16 @@ impl Sandbox {
 impl Tenant {
     /// Puts users in.
     fn seed(&mut self, seed: &Seed, now: Time) -> Result<(), SandboxError> {
-        self.seeded += seed.users().iter().map(|(_, it)| it.len()).sum::<usize>();
+        self.seeded += seed.users.values().map(Vec::len).sum::<usize>();
         if self.seeded > Sandbox::SEEDED_MAX {
             return Err(SandboxError::Refused(format!(
                 "the tenant takes no more than {} users; reset it to begin anew",
                 Sandbox::SEEDED_MAX
             )));
         }
-        for (name, users) in seed.users() {
-            let Some(machine) = self.machine(ProviderKind::named(name)) else {
-                let text = format!("no provider file is called `{name}` here");
+        for (kind, users) in &seed.users {
+            let Some(machine) = self.machine(Some(*kind)) else {
+                let text = format!("no provider file is called `{kind}` here");
                 return Err(SandboxError::Refused(text));
             };
             users.iter().try_for_each(|user| machine.seed(user, now))?;

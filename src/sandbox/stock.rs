@@ -101,15 +101,7 @@ impl Stock {
 
     fn add(&mut self, kind: ProviderKind, id: &str, is_soft_deleted: bool) {
         let mut user = UserSeed::of(id);
-        let users = match kind {
-            ProviderKind::Zendesk => &mut self.seed.zendesk,
-            ProviderKind::Sunco => &mut self.seed.sunco,
-            ProviderKind::Zoho => &mut self.seed.zoho,
-            ProviderKind::Own(name) => {
-                let files = &mut self.seed.files;
-                files.entry(name.as_str().to_owned()).or_default()
-            }
-        };
+        let users = self.seed.of(kind);
         let is_hex = id.len() == 24 && id.bytes().all(|it| it.is_ascii_hexdigit());
         match kind {
             ProviderKind::Zendesk if is_soft_deleted => "soft-deleted".clone_into(&mut user.state),
@@ -124,12 +116,8 @@ impl Stock {
 
     /// How many users there are.
     pub fn describe(&self) -> String {
-        let all = self.seed.users().into_iter();
-        let stocked = all.filter(|(_, users)| !users.is_empty());
-        let stocked = stocked.filter_map(|(name, users)| {
-            let title = ProviderKind::named(name)?.title();
-            Some(format!("{} at {title}", users.len()))
-        });
+        let stocked = self.seed.users.iter();
+        let stocked = stocked.map(|(kind, users)| format!("{} at {}", users.len(), kind.title()));
         let stocked = match stocked.collect::<Vec<_>>() {
             none if none.is_empty() => "none".to_owned(),
             stocked => stocked.join(", "),

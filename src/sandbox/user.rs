@@ -10,28 +10,19 @@ use crate::domain::{ProviderKind, Time};
 
 /// Users to put into a tenant. One that is there already is replaced.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct Seed {
     /// The tenant; empty: `default`.
     pub tenant: String,
-    /// Users of Zendesk Support.
-    pub zendesk: Vec<UserSeed>,
-    /// Users of Sunshine Conversations.
-    pub sunco: Vec<UserSeed>,
-    /// Users of Zoho CRM.
-    pub zoho: Vec<UserSeed>,
-    /// Users of providers from files, by the file's name.
-    pub files: BTreeMap<String, Vec<UserSeed>>,
+    /// The users by their provider, of this program or a provider file.
+    #[serde(flatten)]
+    pub users: BTreeMap<ProviderKind, Vec<UserSeed>>,
 }
 
 impl Seed {
-    /// The users of each provider, by its name.
-    pub(super) fn users(&self) -> Vec<(&str, &Vec<UserSeed>)> {
-        let own = [&self.zendesk, &self.sunco, &self.zoho];
-        let own = ProviderKind::ALL.into_iter().zip(own);
-        let mut all: Vec<_> = own.map(|(kind, it)| (kind.name(), it)).collect();
-        all.extend(self.files.iter().map(|(name, it)| (name.as_str(), it)));
-        all
+    /// The users of `provider`.
+    pub fn of(&mut self, provider: ProviderKind) -> &mut Vec<UserSeed> {
+        self.users.entry(provider).or_default()
     }
 }
 

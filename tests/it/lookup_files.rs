@@ -31,7 +31,7 @@ fn lookup<'w>(file: &'w str, account: &'w str, by: &'w str) -> Vec<&'w str> {
 /// A world with one account, at the shipped file `name`, and these users.
 fn world(name: &str, users: &[Value]) -> World {
     let world = World::new();
-    world.seed(json!({"files": {name: users}}));
+    world.seed(json!({name: users}));
     world.settings(json!({"scale_limits": 1_000_000.0}));
     configure(&world, name, name, Sandbox::SECRET);
     world
@@ -138,7 +138,7 @@ fn a_key_arrives_whole_in_its_one_place_whatever_stands_in_it(
     };
     let user = |(n, key): (usize, &&str)| json!({"id": format!("{stem}{n}"), "external_id": key});
     let users: Vec<Value> = keys.iter().enumerate().map(user).collect();
-    world.seed(json!({"files": {"ours": users}}));
+    world.seed(json!({"ours": users}));
     world.settings(json!({"scale_limits": 1_000_000.0}));
     configure(&world, "ours", "./ours.toml", Sandbox::SECRET);
     let rows = keys.map(|key| json!({"externalId": key}).to_string());

@@ -44,7 +44,7 @@ fn world(name: &str, stem: &str) -> World {
     // Okta's have as many letters as they have.
     let ids: Vec<String> = ids.map(|id| fit(name, &id)).collect();
     let users: Vec<Value> = ids[..3].iter().map(|id| json!({"id": id})).collect();
-    world.seed(json!({"files": {name: users}}));
+    world.seed(json!({name: users}));
     world.settings(json!({"scale_limits": 1_000_000.0}));
     world.write("users.csv", format!("user_id\n{}\n", ids.join("\n")));
     configure(&world, name, name, Sandbox::SECRET);
@@ -293,7 +293,7 @@ fn where_an_unknown_user_is_answered_like_a_deleted_one_each_is_looked_for_first
 fn each_step_is_recorded_and_who_was_prepared_by_others_ends_as_deleted() {
     let world = world("okta", "00ub");
     let prepared = fit("okta", "00ub2");
-    world.seed(json!({"files": {"okta": [{"id": prepared, "state": "inactive"}]}}));
+    world.seed(json!({"okta": [{"id": prepared, "state": "inactive"}]}));
     world
         .call(&run("users.csv", "okta", "deactivate-and-delete"))
         .code(1);
@@ -391,7 +391,7 @@ fn ours(text: &str) -> World {
         .map(|n| format!("64f0a1b2c3d4e5f6a7b8c9d{n}"))
         .collect();
     let users: Vec<Value> = ids.iter().map(|id| json!({"id": id})).collect();
-    world.seed(json!({"files": {"ours": users}}));
+    world.seed(json!({"ours": users}));
     world.write("users.csv", format!("user_id\n{}\n", ids.join("\n")));
     world.write("ours.toml", text);
     configure(&world, "ours", "./ours.toml", Sandbox::SECRET);
@@ -1032,7 +1032,7 @@ fn the_example_of_the_help_is_a_whole_file_and_purges() {
         files: vec![file.into()],
         ..SandboxOptions::default()
     });
-    world.seed(json!({"files": {&name: [{"id": "41"}, {"id": "42"}]}}));
+    world.seed(json!({&name: [{"id": "41"}, {"id": "42"}]}));
     world.write("ours.provider.toml", text);
     world.write(&format!("{name}.toml"), text);
     world.write("users.csv", "id\n41\n43\n");

@@ -514,7 +514,7 @@ fn put_user(draw: &mut Draw, seed: &mut Seed, provider: ProviderKind, id: &str) 
                 "permanently-deleted",
             ]);
             let role = draw.one(&["agent", "light-agent", "admin"]);
-            seed.zendesk.push(UserSeed {
+            seed.of(provider).push(UserSeed {
                 id,
                 state: state.to_owned(),
                 role: if is_special { role } else { "end-user" }.to_owned(),
@@ -529,7 +529,7 @@ fn put_user(draw: &mut Draw, seed: &mut Seed, provider: ProviderKind, id: &str) 
         }
         ProviderKind::Sunco => {
             let state = draw.one(&["active", "active", "active", "deleted"]);
-            seed.sunco.push(UserSeed {
+            seed.of(provider).push(UserSeed {
                 id,
                 state: state.to_owned(),
                 ..UserSeed::default()
@@ -543,8 +543,7 @@ fn put_user(draw: &mut Draw, seed: &mut Seed, provider: ProviderKind, id: &str) 
             // Who is gone is not there.
             if state != "deleted" {
                 let state = state.to_owned();
-                let files = seed.files.entry(provider.name().to_owned());
-                files.or_default().push(UserSeed {
+                seed.of(provider).push(UserSeed {
                     id,
                     state,
                     ..UserSeed::default()
@@ -553,7 +552,10 @@ fn put_user(draw: &mut Draw, seed: &mut Seed, provider: ProviderKind, id: &str) 
             done_if(state == "deleted", provider)
         }
         ProviderKind::Zoho => {
-            let has_primary = seed.zoho.iter().any(|it| it.role == "primary_contact");
+            let has_primary = seed
+                .of(provider)
+                .iter()
+                .any(|it| it.role == "primary_contact");
             let kinds = [
                 "support",
                 "system",
@@ -563,7 +565,7 @@ fn put_user(draw: &mut Draw, seed: &mut Seed, provider: ProviderKind, id: &str) 
             ];
             let kind = draw.one(&kinds[..kinds.len() - usize::from(has_primary)]);
             let state = draw.one(&["active", "active", "inactive", "deleted"]);
-            seed.zoho.push(UserSeed {
+            seed.of(provider).push(UserSeed {
                 id,
                 role: if is_special { kind } else { "regular" }.to_owned(),
                 state: state.to_owned(),
@@ -584,11 +586,12 @@ fn done_if(is_done: bool, provider: ProviderKind) -> Vec<Action> {
 
 /// The role that protects a user of a seed, in the provider's words; `None`: none does.
 pub(crate) fn roles_of(seed: &Seed) -> Vec<(String, &'static str)> {
-    let zendesk = seed.zendesk.iter().filter_map(|it| {
+    let of = |kind| seed.users.get(&kind).into_iter().flatten();
+    let zendesk = of(ProviderKind::Zendesk).filter_map(|it| {
         let role = ROLES.into_iter().find(|role| *role == it.role)?;
         Some((it.id.clone(), role))
     });
-    let zoho = seed.zoho.iter().filter_map(|it| {
+    let zoho = of(ProviderKind::Zoho).filter_map(|it| {
         let role = match it.role.as_str() {
             "administrator" => "administrator",
             "support" => "support-user",

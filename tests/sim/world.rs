@@ -400,14 +400,14 @@ impl World {
             ..Seed::default()
         };
         let role = if user.provider == ProviderKind::Zendesk {
-            seed.zendesk.push(UserSeed {
+            seed.of(user.provider).push(UserSeed {
                 id: key.1.clone(),
                 role: "agent".to_owned(),
                 ..UserSeed::default()
             });
             "agent"
         } else {
-            seed.zoho.push(UserSeed {
+            seed.of(user.provider).push(UserSeed {
                 id: key.1.clone(),
                 role: "administrator".to_owned(),
                 ..UserSeed::default()

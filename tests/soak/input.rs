@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use userpurge::domain::Outcome;
+use userpurge::domain::{Outcome, ProviderKind};
 use userpurge::sandbox::{Seed, UserSeed, UserState};
 
 /// Rows of one make-up.
@@ -263,14 +263,14 @@ impl Case {
         };
         match self.sort.user {
             User::None => {}
-            User::Zendesk(state) => seed.zendesk.push(zendesk(state, "", 0)),
-            User::ZendeskTickets => seed.zendesk.push(zendesk("", "", 2)),
-            User::ZendeskAgent => seed.zendesk.push(zendesk("", "agent", 0)),
-            User::Sunco => seed.sunco.push(UserSeed {
+            User::Zendesk(state) => seed.of(ProviderKind::Zendesk).push(zendesk(state, "", 0)),
+            User::ZendeskTickets => seed.of(ProviderKind::Zendesk).push(zendesk("", "", 2)),
+            User::ZendeskAgent => seed.of(ProviderKind::Zendesk).push(zendesk("", "agent", 0)),
+            User::Sunco => seed.of(ProviderKind::Sunco).push(UserSeed {
                 id,
                 ..UserSeed::default()
             }),
-            User::Zoho(state, kind) => seed.zoho.push(UserSeed {
+            User::Zoho(state, kind) => seed.of(ProviderKind::Zoho).push(UserSeed {
                 id,
                 role: kind.to_owned(),
                 state: state.to_owned(),
