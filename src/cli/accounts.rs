@@ -109,9 +109,7 @@ fn open_connection(
     let past = before.past(&account, there, &limits);
     let pauses = before.pauses(&account, there);
     let rules = account.provider.rules();
-    let provider: Arc<dyn Provider> = provider::build(account.provider)
-        .map_err(CliError::refused)?
-        .into();
+    let provider: Arc<dyn Provider> = provider::build(account.provider).into();
     let spec = AccountSpec {
         name: account.name.clone(),
         provider: Arc::clone(&provider),

@@ -217,7 +217,7 @@ impl AccountSettings {
                 app_id: app_id(table)?,
                 base_url: address(table, &["subdomain", "region", "base_url"], "/sc")?,
                 brand_id: brand_id(table)?,
-                key_id: table.identifier("key_id")?,
+                key_id: key_id(table)?,
                 key_secret: table.secret("key_secret")?,
                 is_jwt: table.choice("auth", &SUNCO_AUTHS)?.unwrap_or_default(),
             }),
@@ -227,7 +227,7 @@ impl AccountSettings {
                     .then(|| address(table, &["base_url"], ""))
                     .transpose()?,
                 version: zoho_version(table)?,
-                client_id: table.identifier("client_id")?,
+                client_id: client_id(table)?,
                 client_secret: table.secret("client_secret")?,
                 refresh_token: table.secret("refresh_token")?,
             }),
@@ -342,7 +342,7 @@ fn zendesk_credentials(table: KeyTable<'_>) -> Result<ZendeskCredentials, Mistak
             let secret = table
                 .has("client_secret")
                 .then(|| table.secret("client_secret"));
-            let id = by_client.then(|| table.identifier("client_id"));
+            let id = by_client.then(|| client_id(table));
             Ok(ZendeskCredentials::Refresh {
                 token: table.secret("oauth_token")?,
                 refresh: table.secret("refresh_token")?,
@@ -354,7 +354,7 @@ fn zendesk_credentials(table: KeyTable<'_>) -> Result<ZendeskCredentials, Mistak
             token: table.secret("oauth_token")?,
         }),
         (false, None, true) => Ok(ZendeskCredentials::Client {
-            id: table.identifier("client_id")?,
+            id: client_id(table)?,
             secret: table.secret("client_secret")?,
         }),
         (false, None, false) => Err(KeyTable::lacks(&format!("credentials, one of {kinds}"))),
@@ -384,6 +384,19 @@ fn email_address(table: KeyTable<'_>) -> Result<String, Mistake> {
     let is_address = |text: &str| text.contains('@') && !text.contains([':', '/']);
     let why = "it is no e-mail address; write it alone, without `/token` behind it";
     fit(table, "email", is_address, why)
+}
+
+fn client_id(table: KeyTable<'_>) -> Result<String, Mistake> {
+    let why = "it holds a character that is not printable ASCII; copy it again";
+    fit(table, "client_id", str::is_ascii, why)
+}
+
+/// A colon would part the id from the secret, unless it goes in a JWT.
+fn key_id(table: KeyTable<'_>) -> Result<String, Mistake> {
+    let is_jwt = table.choice("auth", &SUNCO_AUTHS)?.unwrap_or_default();
+    let is_plain = |text: &str| text.is_ascii() && (is_jwt || !text.contains(':'));
+    let why = "a key's id is printable ASCII without a colon; copy it from the key";
+    fit(table, "key_id", is_plain, why)
 }
 
 fn app_id(table: KeyTable<'_>) -> Result<String, Mistake> {

@@ -162,6 +162,14 @@ fn check(text: &str, from: &str) -> Result<SecretString, Mistake> {
             "{from} holds several lines or control characters; it must be the secret alone, on one line"
         )));
     }
+    if text.chars().any(char::is_whitespace) {
+        let why = format!("{from} holds a blank; copy it again without");
+        return Err(Mistake::from(why));
+    }
+    if !text.is_ascii() {
+        let why = format!("{from} holds a character that is not printable ASCII; copy it again");
+        return Err(Mistake::from(why));
+    }
     Ok(SecretString::from(text))
 }
 

@@ -9,24 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::body::{Body, Object, text};
-use super::{BuildError, Detail, Reply, Token, Transient, Verdict, verdict};
+use super::{Detail, Reply, Token, Transient, Verdict, verdict};
 use crate::domain::{Quota, StopKind};
-
-/// Refuses a setting that would make a broken header or a broken request: an empty one, or one
-/// with blanks, line ends or other characters that no provider's credentials have.
-pub(super) fn check_plain(setting: &str, value: &str) -> Result<(), BuildError> {
-    let problem = if value.is_empty() {
-        "is empty"
-    } else if value.chars().any(char::is_whitespace) {
-        "holds a blank or a line end; copy it again without"
-    } else if !value.bytes().all(|byte| byte.is_ascii_graphic()) {
-        "holds a character that is not printable ASCII; copy it again"
-    } else {
-        return Ok(());
-    };
-    let setting = setting.to_owned();
-    Err(BuildError { setting, problem })
-}
 
 pub(super) fn basic(name: &str, password: &SecretString) -> HeaderValue {
     let pair = format!("{name}:{}", password.expose_secret());

@@ -50,7 +50,7 @@ mod zoho;
 pub use address::{base_url, is_loopback};
 pub use advice::{consequence, key_owner, outlived, remains, rights, token_warning};
 pub use build::{
-    BuildError, ProviderSettings, SuncoSettings, ZendeskCredentials, ZendeskSettings, ZohoSettings,
+    ProviderSettings, SuncoSettings, ZendeskCredentials, ZendeskSettings, ZohoSettings,
     blanks_count, build, check_id, defaults, ids_alike,
 };
 pub use contract::{

@@ -191,7 +191,7 @@ mod classify {
         body: String,
         headers: &[(&'static str, &'static str)],
     ) {
-        let provider: Box<dyn Provider> = build(settings).expect("a provider");
+        let provider: Box<dyn Provider> = build(settings);
         let headers = headers.iter().map(|(name, value)| {
             let name = http::HeaderName::from_static(name);
             (name, HeaderValue::from_static(value))

@@ -565,6 +565,8 @@ fn a_secret_that_cannot_be_had_is_told_with_its_line_and_never_shown() {
             secret("{ env = \"A\", file = \"hunter2-hunter2\" }"),
             secret("\"\""),
             secret("\"hunter2-hunter2\\nhunter2-hunter2\""),
+            secret("\"hunter2 hunter2\""),
+            secret("\"hunter2-hünter2\""),
             secret("20261122"),
             secret("[\"hunter2-hunter2\"]"),
             secret("{}"),
@@ -581,6 +583,8 @@ fn a_secret_that_cannot_be_had_is_told_with_its_line_and_never_shown() {
         `accounts.acme.oauth_token` in `userpurge.toml`, line 4, cannot be used: a secret is a string, { env = "NAME" }, { file = "PATH" } or { command = ["PROGRAM", …] }; keep one of them
         `accounts.acme.oauth_token` in `userpurge.toml`, line 4, cannot be used: the string is empty; put the secret there
         `accounts.acme.oauth_token` in `userpurge.toml`, line 4, cannot be used: the string holds several lines or control characters; it must be the secret alone, on one line
+        `accounts.acme.oauth_token` in `userpurge.toml`, line 4, cannot be used: the string holds a blank; copy it again without
+        `accounts.acme.oauth_token` in `userpurge.toml`, line 4, cannot be used: the string holds a character that is not printable ASCII; copy it again
         `accounts.acme.oauth_token` in `userpurge.toml`, line 4, cannot be used: a secret is a string, { env = "NAME" }, { file = "PATH" } or { command = ["PROGRAM", …] }; put quotes round it
         `accounts.acme.oauth_token` in `userpurge.toml`, line 4, cannot be used: a secret is a string, { env = "NAME" }, { file = "PATH" } or { command = ["PROGRAM", …] }
         `accounts.acme.oauth_token` in `userpurge.toml`, line 4, cannot be used: a secret is a string, { env = "NAME" }, { file = "PATH" } or { command = ["PROGRAM", …] }

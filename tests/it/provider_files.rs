@@ -775,7 +775,7 @@ fn provider(name: &str) -> Box<dyn Provider> {
     std::fs::write(&path, text).unwrap();
     let outline = load_outline(Some(&path), &|_| None).unwrap();
     let mut accounts = outline.read(|_: &AccountName| true, &|_| None).unwrap();
-    build(accounts.remove(0).unwrap().provider).unwrap()
+    build(accounts.remove(0).unwrap().provider)
 }
 
 /// Path, query and body of a request, decoded where they are encoded.

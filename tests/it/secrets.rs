@@ -140,3 +140,26 @@ fn only_the_secrets_of_accounts_that_are_used_are_read() {
     }
     assert!(world.path("called").exists());
 }
+
+/// What no header can hold, or would part in another place, is told where it stands.
+#[test]
+fn what_cannot_go_in_a_header_is_told_with_its_account_and_key() {
+    let world = World::of_users(1);
+    let config = world.config();
+    for (given, slip, key) in [
+        ("\"sandbox-token\"", "\"sandbox token\"", "acme.api_token"),
+        ("\"sandbox-token\"", "\"sandbox-tökén\"", "acme.api_token"),
+        ("\"app_sandbox\"", "\"app:sandbox\"", "chat.key_id"),
+        ("\"1000.SANDBOX\"", "\"1000.SÄNDBOX\"", "crm.client_id"),
+    ] {
+        let slipped = config.replacen(given, slip, 1);
+        assert_ne!(slipped, config, "{given}");
+        world.configure(&slipped);
+        let told = world.call(&["check"]).code(2);
+        let told = told.says(&format!("`accounts.{key}` in `"));
+        assert!(!told.err.contains(slip), "{}", told.err);
+    }
+    // The other accounts were tried.
+    let log = world.sandbox().log(None);
+    assert!(!log.is_empty() && log.iter().all(|it| !it.effect));
+}

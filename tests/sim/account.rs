@@ -106,8 +106,7 @@ pub(crate) fn provider_of(account: &AccountCase) -> Result<Arc<dyn Provider>, St
             refresh_token: secret("1000.sandbox-refresh"),
         }),
     };
-    let provider = provider::build(settings).map_err(|it| it.to_string())?;
-    Ok(provider.into())
+    Ok(provider::build(settings).into())
 }
 
 /// An account of a provider file, every key of which has the one secret that is taken.
@@ -123,8 +122,7 @@ fn file_provider(file: &Arc<ProviderFile>, base: &Url) -> Result<Arc<dyn Provide
         secrets: secrets.into_iter().map(secret).collect(),
         file: Arc::clone(file),
     };
-    let provider = provider::build(ProviderSettings::File(settings));
-    Ok(provider.map_err(|it| it.to_string())?.into())
+    Ok(provider::build(ProviderSettings::File(settings)).into())
 }
 
 /// The requests of earlier processes that may still hold a slot of `spec`.

@@ -60,7 +60,7 @@ pub(super) fn providers() -> [Box<dyn Provider>; 3] {
             refresh_token: "1000.hunter3".into(),
         }),
     };
-    ProviderKind::ALL.map(|kind| build(settings(kind)).unwrap())
+    ProviderKind::ALL.map(|kind| build(settings(kind)))
 }
 
 /// Two bytes of a status, lines of headers up to an empty one, and a body, as the answer to

@@ -68,7 +68,7 @@ fn zoho_settings(accounts_url: &str, base_url: Option<&str>, version: &str) -> Z
 
 fn zoho(accounts_url: &str, base_url: Option<&str>) -> Box<dyn Provider> {
     let settings = zoho_settings(accounts_url, base_url, "v8");
-    build(ProviderSettings::Zoho(settings)).unwrap()
+    build(ProviderSettings::Zoho(settings))
 }
 
 fn settings(kind: ProviderKind, base: &str) -> ProviderSettings {
@@ -90,7 +90,7 @@ fn settings(kind: ProviderKind, base: &str) -> ProviderSettings {
 }
 
 fn provider(kind: ProviderKind) -> Box<dyn Provider> {
-    build(settings(kind, BASE)).unwrap()
+    build(settings(kind, BASE))
 }
 
 fn all() -> [Box<dyn Provider>; 3] {
@@ -120,7 +120,7 @@ fn token(api_base: Option<&str>) -> Token {
 
 #[test]
 fn every_reply_of_the_tables_means_what_it_says() {
-    let zendesk = build(api_token("ops@acme.example", "hunter2")).unwrap();
+    let zendesk = build(api_token("ops@acme.example", "hunter2"));
     for (provider, base, id, table) in [
         (
             zendesk,
@@ -305,7 +305,7 @@ fn an_invalid_token_is_renewed_only_if_it_was_fetched() {
     let by_header = reply(401, "www-authenticate: Bearer error=\"invalid_token\"", "");
     let other = reply(401, "", "{\"error\":\"Couldn't authenticate you\"}");
     let fetched = provider(Zendesk);
-    let fixed = build(api_token("ops@acme.example", "hunter2")).unwrap();
+    let fixed = build(api_token("ops@acme.example", "hunter2"));
     let rejected = "account credentials_rejected";
     for (provider, reply, means) in [
         (&fetched, &by_body, "token rejected"),
@@ -457,7 +457,7 @@ fn settings_make_their_own_provider_and_show_no_secret() {
     let settings = ProviderKind::ALL.map(|kind| settings(kind, BASE));
     for settings in settings.into_iter().chain(others) {
         let kind = settings.kind();
-        let provider = build(settings).unwrap();
+        let provider = build(settings);
         assert_eq!(provider.kind(), kind);
         let request = match provider.authorize() {
             Authorize::Fixed(access) => provider.identify(&access),
@@ -467,29 +467,6 @@ fn settings_make_their_own_provider_and_show_no_secret() {
         for secret in ["hunter", "aHVudGVyM", "YXBwXzE6", "b3BzQGFjb", "eyJ"] {
             assert!(!text.contains(secret), "{text}");
         }
-    }
-}
-
-#[test]
-fn settings_that_cannot_be_used_are_refused_without_showing_them() {
-    let colon = sunco_settings(APP, "app:1", false);
-    for (settings, names) in [
-        (api_token("ops@acme.example", "a b"), "api_token"),
-        (api_token("ops@acme.example", ""), "api_token"),
-        (api_token("ops@acme.example", "a\n"), "api_token"),
-        (api_token("ops@acme.example", "ä"), "api_token"),
-        (ProviderSettings::Sunco(colon), "key_id"),
-    ] {
-        let error = build(settings).unwrap_err();
-        let text = format!("{error} {error:?}");
-        assert!(text.starts_with(&format!("`{names}`")), "{text}");
-        assert!(
-            !text.contains("hunter2") && !text.contains("ops@"),
-            "{text}"
-        );
-    }
-    for kind in ProviderKind::ALL {
-        assert!(build(settings(kind, "http://127.0.0.1:8080/t")).is_ok());
     }
 }
 
@@ -596,7 +573,7 @@ fn each_kind_of_credentials_makes_its_header() {
         (settings(Zendesk, BASE), "Bearer 1000.tok"),
         (settings(Sunco, BASE), "Basic YXBwXzE6aHVudGVyMg=="),
     ] {
-        assert_eq!(authorization(build(settings).unwrap().as_ref()), header);
+        assert_eq!(authorization(build(settings).as_ref()), header);
     }
     let configured = zoho("https://accounts.zoho.eu", Some(BASE));
     assert_eq!(
@@ -605,7 +582,7 @@ fn each_kind_of_credentials_makes_its_header() {
     );
     for (key_id, scope) in [("app_1", "app"), ("act_1", "account"), ("svc_1", "account")] {
         let settings = sunco_settings(APP, key_id, true);
-        let header = authorization(build(ProviderSettings::Sunco(settings)).unwrap().as_ref());
+        let header = authorization(build(ProviderSettings::Sunco(settings)).as_ref());
         let token = header.strip_prefix("Bearer ").unwrap();
         let (signed, signature) = token.rsplit_once('.').unwrap();
         let decoded = |part: &str| URL_SAFE_NO_PAD.decode(part).unwrap();
