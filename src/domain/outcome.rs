@@ -4,15 +4,16 @@ use serde::{Deserialize, Serialize};
 
 use super::names::named;
 
-/// How an [`Outcome`] counts towards a run's success.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Counted {
-    /// The user is gone, as ordered.
-    Good,
-    /// Somebody has to look at this row.
-    Bad,
-    /// Nothing is to be done: another row stands for this one, or a person said to skip it.
-    Skipped,
+named! {
+    /// How an [`Outcome`] counts towards a run's success.
+    pub enum Counted {
+        /// The user is gone, as ordered.
+        Good = "good",
+        /// Somebody has to look at this row.
+        Bad = "bad",
+        /// Nothing is to be done: another row stands for this one, or a person said to skip it.
+        Skipped = "skipped",
+    }
 }
 
 /// Defines [`Outcome`] and [`Counts`]: variant, counter, name, and how it counts.

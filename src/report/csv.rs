@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 use csv::{Writer, WriterBuilder};
 use regex_lite::Regex;
 
-use crate::domain::{Counted, OutcomeEntry, named};
+use crate::domain::{Counted, OutcomeEntry};
 
 /// The columns that are added, behind the input's own. None is a name that an input is read by.
 const ADDED: [&str; 4] = [
@@ -30,26 +30,14 @@ const SHORT_ROW: &str = "short_row";
 /// control character itself, it makes no id valid that was none.
 const SUBSTITUTE: u8 = 0x1A;
 
-named! {
-    /// The three files, by their names.
-    pub enum Kind {
-        /// Rows that ended well.
-        Deleted = "deleted.csv",
-        /// Rows that ended otherwise, and that somebody has to look at.
-        Failed = "failed.csv",
-        /// Rows of which nothing became: pending ones, duplicates, and those that a filter left out.
-        Unprocessed = "unprocessed.csv",
-    }
-}
-
-impl Kind {
-    /// The file of a row that counts so; `None`: it is pending.
-    pub const fn of(counted: Option<Counted>) -> Self {
-        match counted {
-            Some(Counted::Good) => Self::Deleted,
-            Some(Counted::Bad) => Self::Failed,
-            Some(Counted::Skipped) | None => Self::Unprocessed,
-        }
+/// The file of rows that count so.
+pub const fn file_of(counted: Counted) -> &'static str {
+    match counted {
+        Counted::Good => "deleted.csv",
+        // Those that somebody has to look at.
+        Counted::Bad => "failed.csv",
+        // Of which nothing became: pending ones, duplicates, and those that a filter left out.
+        Counted::Skipped => "unprocessed.csv",
     }
 }
 

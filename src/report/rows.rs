@@ -8,21 +8,21 @@ use std::path::Path;
 
 use roaring::RoaringTreemap;
 
-use super::csv::{End, Kind, Sheet};
-use crate::domain::{Outcome, OutcomeEntry, Position, ProviderKind};
+use super::csv::{End, Sheet, file_of};
+use crate::domain::{Counted, Outcome, OutcomeEntry, Position, ProviderKind};
 use crate::ledger::{LedgerError, LedgerState, Outcomes};
 
 /// The columns of rows that a ledger gives back by itself.
 pub const LEDGER_COLUMNS: [&str; 4] = ["id", "account", "action", "ref"];
 
 /// What became of writing: the file that could not be written, and why.
-type Written<T> = Result<T, (Kind, io::Error)>;
+type Written<T> = Result<T, (Counted, io::Error)>;
 
 /// Puts rows into their files.
 #[derive(Debug)]
 pub struct RowsBack<'a, W: Write> {
     state: &'a LedgerState,
-    /// The files, in the order of [`Kind::ALL`].
+    /// The files, in the order of [`Counted::ALL`].
     sheets: Vec<Sheet<W>>,
     outcomes: Outcomes,
     /// Whether every account has a provider whose ids are digits.
@@ -41,13 +41,13 @@ impl<'a, W: Write> RowsBack<'a, W> {
     pub fn new(
         state: &'a LedgerState,
         elsewhere: RoaringTreemap,
-        files: [W; Kind::ALL.len()],
+        files: [W; Counted::ALL.len()],
         columns: Option<(&[String], Option<usize>, &[usize])>,
     ) -> Result<Written<Self>, LedgerError> {
         let own = LEDGER_COLUMNS.map(str::to_owned);
         let (names, id, read) = columns.unwrap_or((&own, Some(0), &[0, 1, 2, 3]));
         let sheet = |(kind, file)| Sheet::new(file, names, id, read).map_err(|why| (kind, why));
-        let sheets = Kind::ALL.into_iter().zip(files).map(sheet);
+        let sheets = Counted::ALL.into_iter().zip(files).map(sheet);
         let sheets: Written<Vec<_>> = sheets.collect();
         let outcomes = Outcomes::of(state)?;
         Ok(sheets.map(|sheets| Self {
@@ -79,7 +79,9 @@ impl<'a, W: Write> RowsBack<'a, W> {
         let (in_doubt, begun) = (self.state.is_in_doubt(row), self.soft_deleted.contains(row));
         let pending = || End::pending(line, in_doubt, begun);
         let end = entry.as_ref().map_or_else(pending, End::of);
-        let kind = Kind::of(entry.as_ref().map(OutcomeEntry::counted));
+        // What is pending is not processed either.
+        let ended = entry.as_ref().map(OutcomeEntry::counted);
+        let kind = ended.unwrap_or(Counted::Skipped);
         let keeps_id = self.keeps_id(entry.as_ref());
         let put = self.sheets[kind as usize].row(cells, keeps_id, end);
         Ok(put.map_err(|error| (kind, error)))
@@ -92,7 +94,9 @@ impl<'a, W: Write> RowsBack<'a, W> {
 
     /// Ends the files, which stand in `folder`. Returns what [`Sheet::finish`] does, and what was written.
     pub fn finish(mut self, folder: &Path) -> Written<(Vec<(u64, u64)>, String)> {
-        let sheets = Kind::ALL.into_iter().zip(std::mem::take(&mut self.sheets));
+        let sheets = Counted::ALL
+            .into_iter()
+            .zip(std::mem::take(&mut self.sheets));
         let finish = |(kind, sheet): (_, Sheet<W>)| sheet.finish().map_err(|why| (kind, why));
         let written = sheets.map(finish).collect::<Written<Vec<_>>>()?;
         let told = self.describe(folder, &written);
@@ -111,12 +115,12 @@ impl<'a, W: Write> RowsBack<'a, W> {
     /// What was written to `folder`.
     fn describe(&self, folder: &Path, written: &[(u64, u64)]) -> String {
         let mut text = String::new();
-        for (kind, (rows, _)) in Kind::ALL.into_iter().zip(written) {
-            let path = folder.join(kind.name());
+        for (kind, (rows, _)) in Counted::ALL.into_iter().zip(written) {
+            let path = folder.join(file_of(kind));
             let noun = if *rows == 1 { "row" } else { "rows" };
             // Writing to a string cannot fail; so below.
             let _ = write!(text, "{}: {rows} {noun}", path.display());
-            if kind == Kind::Unprocessed {
+            if kind == Counted::Skipped {
                 let _ = match self.duplicates {
                     0 => Ok(()),
                     1 => write!(text, " (1 of them a duplicate)"),

@@ -187,13 +187,13 @@ impl<'a> Page<'a> {
                 let _ = write!(means, "; {unseen} of them: {UNSEEN}");
             }
             // Protected rows are skipped where the protect list has them, and bad else.
-            for (counted, class) in CLASSES {
+            for counted in Counted::ALL {
                 let rows = summary.outcomes.of_counted(outcome, counted);
                 if rows > 0 {
                     if (outcome, counted) == (Outcome::Protected, Counted::Skipped) {
                         means = format!("skipped: {ON_LIST}");
                     }
-                    told.push((class, outcome.name(), means.clone(), rows));
+                    told.push((counted.name(), outcome.name(), means.clone(), rows));
                 }
             }
         }
@@ -378,13 +378,6 @@ pub(in crate::report) fn verdict(report: &Report) -> String {
     }
     text
 }
-
-/// How rows are counted, and the name of its class.
-const CLASSES: [(Counted, &str); 3] = [
-    (Counted::Good, "good"),
-    (Counted::Bad, "bad"),
-    (Counted::Skipped, "skipped"),
-];
 
 const fn means(outcome: Outcome) -> &'static str {
     match outcome {

@@ -13,10 +13,10 @@ use crate::cli::CliError;
 use crate::cli::args::ReportArgs;
 use crate::cli::ledgers::{check_head, unfinished};
 use crate::cli::terminal::{put_page, tell};
-use crate::domain::{PlannedInput, RunOptions};
+use crate::domain::{Counted, PlannedInput, RunOptions};
 use crate::input::{Format, InputError, InputTable, ReadOptions, fingerprint};
 use crate::ledger::{LEDGER_SUFFIX, LedgerState};
-use crate::report::csv::Kind;
+use crate::report::csv::file_of;
 use crate::report::{
     LEDGER_COLUMNS, RowsBack, counted_elsewhere, named_config, stand_ins, write_refs,
 };
@@ -73,13 +73,13 @@ fn write(
     let input = path_of(ledger, &planned.input);
     make_folder(
         folder,
-        &Kind::ALL.map(Kind::name),
+        &Counted::ALL.map(file_of),
         &[&input, ledger],
         options,
     )?;
     let table = open_input(&input, &planned.input, options)?;
     let keys_left_out = table.as_ref().is_some_and(InputTable::keys_left_out);
-    let paths = Kind::ALL.map(|kind| folder.join(kind.name()));
+    let paths = Counted::ALL.map(|kind| folder.join(file_of(kind)));
     // None takes its place before all are written.
     let (written, told) = write_file(&paths[0], |deleted| {
         write_file(&paths[1], |failed| {
@@ -104,8 +104,8 @@ fn write(
         ));
     }
     put_page(&told)?;
-    if written[Kind::Failed as usize].0 > 0 {
-        tell(&next(ledger, &paths[Kind::Failed as usize], options));
+    if written[Counted::Bad.index()].0 > 0 {
+        tell(&next(ledger, &paths[Counted::Bad.index()], options));
     }
     Ok(())
 }
@@ -115,10 +115,10 @@ fn put_rows(
     state: &LedgerState,
     elsewhere: RoaringTreemap,
     table: Option<InputTable>,
-    files: [BufWriter<&File>; Kind::ALL.len()],
+    files: [BufWriter<&File>; Counted::ALL.len()],
     folder: &Path,
 ) -> Result<(Vec<(u64, u64)>, String), CliError> {
-    let failed = |(kind, error): (Kind, _)| not_written(&folder.join(kind.name()), &error);
+    let failed = |(kind, error): (Counted, _)| not_written(&folder.join(file_of(kind)), &error);
     let read = table.as_ref().map(InputTable::field_places);
     let columns = table.as_ref().zip(read.as_deref());
     let columns = columns.map(|(it, read)| (it.columns(), it.id_place(), read));
