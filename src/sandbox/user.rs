@@ -157,6 +157,12 @@ impl User {
         self.changes += 1;
     }
 
+    /// The e-mail address, made of the id if none was put in. No test may find it in a ledger.
+    pub(super) fn email(&self, who: &str) -> String {
+        let made = || format!("{who}.{}@customers.example", self.seed.id);
+        self.seed.email.clone().unwrap_or_else(made)
+    }
+
     /// The user as a judge sees it.
     pub(super) fn shown(&self, tenant: &str, provider: ProviderKind) -> UserState {
         UserState {

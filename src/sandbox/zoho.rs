@@ -182,7 +182,7 @@ impl Crm {
         // Every org has one; where none was put in, it is nobody who was.
         let (email, zuid) = primary.map_or_else(
             || ("owner@customers.example".to_owned(), "799999999".to_owned()),
-            |user| (email(user), zuid(user)),
+            |user| (user.email("seller"), zuid(user)),
         );
         // Made of the tenant's name, so that no two tenants are the same org.
         let digest = blake3::hash(context.tenant.as_bytes());
@@ -297,7 +297,7 @@ fn shown(user: &User) -> Value {
         "zuid": zuid(user),
         "full_name": format!("Seller {}", user.seed.id),
         "last_name": user.seed.id,
-        "email": email(user),
+        "email": user.email("seller"),
         "status": status,
         "confirm": true,
         "type__s": kind.map(|kind| kind.1),
@@ -310,12 +310,6 @@ fn shown(user: &User) -> Value {
 fn zuid(user: &User) -> String {
     let tail = user.seed.id.len().saturating_sub(8);
     format!("6{:0>8}", user.seed.id.get(tail..).unwrap_or_default())
-}
-
-/// Its e-mail address. No test may find it in a ledger.
-fn email(user: &User) -> String {
-    let made = || format!("seller.{}@customers.example", user.seed.id);
-    user.seed.email.clone().unwrap_or_else(made)
 }
 
 /// A page of all these users, from 1; of nobody, it is a 204 without a body.
