@@ -121,12 +121,6 @@ impl Mistake {
         }
     }
 
-    /// The same mistake, in the value of `key`.
-    pub(super) fn of_key(self, key: String) -> Self {
-        let key = Some(key);
-        Self { key, ..self }
-    }
-
     /// There is no key `written`, but there are those `known`.
     pub(super) fn unknown_key(written: &str, known: &[&str]) -> Self {
         let likeness = |key: &&&str| strsim::jaro_winkler(written, key);

@@ -52,7 +52,9 @@ impl<'a> KeyTable<'a> {
 
     /// The `mistake`, which is one of the value of `key`.
     pub(super) fn mistake(&self, key: &str, mistake: impl Into<Mistake>) -> Mistake {
-        mistake.into().of_key(format!("{}{key}", self.prefix))
+        let mut mistake = mistake.into();
+        mistake.key = Some(format!("{}{key}", self.prefix));
+        mistake
     }
 
     /// The table lacks `wanted`.

@@ -149,7 +149,8 @@ fn masked(text: &str) -> String {
     for piece in text.split_inclusive(is_border) {
         let border = piece.chars().next_back().filter(|c| is_border(*c));
         let word = border.map_or(piece, |c| &piece[..piece.len() - c.len_utf8()]);
-        if has_at(word) {
+        // An at sign: plain, full-width, small, or percent-encoded.
+        if word.contains(['@', '\u{ff20}', '\u{fe6b}']) || word.contains("%40") {
             drop_quoted_tail(&mut out, word);
             out.push_str(MASK);
         } else {
@@ -158,11 +159,6 @@ fn masked(text: &str) -> String {
         out.extend(border);
     }
     out
-}
-
-/// Whether `word` holds an at sign: plain, full-width, small, or percent-encoded.
-fn has_at(word: &str) -> bool {
-    word.contains(['@', '\u{ff20}', '\u{fe6b}']) || word.contains("%40")
 }
 
 /// Takes the quoted first half of an address (`"jane doe"@…`) off the end of `out`.

@@ -60,7 +60,7 @@ pub(super) fn plain(text: &str) -> Result<(), IdProblem> {
     ))
 }
 
-fn is_digits(text: &str) -> bool {
+pub(super) fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ::http::{HeaderMap, header};
 
 use super::RateHint;
+use super::digits::is_digits;
 
 /// The longest wait read from a header, a hundred years: times can be reckoned with, and no server asks
 /// for more in earnest.
@@ -31,8 +32,7 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 pub(super) fn seconds(text: &str) -> Option<Duration> {
     let text = bounded(text)?;
     let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits(whole) || !digits(part) {
+    if !is_digits(whole) || !is_digits(part) {
         return None;
     }
     let rest = u64::from(part.bytes().any(|byte| byte != b'0'));

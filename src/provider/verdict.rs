@@ -179,7 +179,10 @@ pub(super) fn by_status(reply: &Reply, body: &Body<'_>, said: Detail) -> Verdict
     match reply.status {
         300..=399 => redirected(reply),
         500..=599 | 408 => server_error(reply, said),
-        429 => throttled_account(reply, said),
+        429 => {
+            let (scope, wait) = (Scope::Account, retry_after(&reply.headers));
+            Verdict::Transient(Transient::Throttled { scope, wait }, said)
+        }
         400..=499 if matches!(body, Body::Markup) => unrecognised(reply, body, said),
         401 => Verdict::Account(StopKind::CredentialsRejected, said),
         402 => Verdict::Account(StopKind::PaymentRequired, said),
@@ -191,13 +194,6 @@ pub(super) fn by_status(reply: &Reply, body: &Body<'_>, said: Detail) -> Verdict
         }
         _ => unrecognised(reply, body, said),
     }
-}
-
-/// Too many requests, for the whole account.
-pub(super) fn throttled_account(reply: &Reply, detail: Detail) -> Verdict {
-    let wait = retry_after(&reply.headers);
-    let scope = Scope::Account;
-    Verdict::Transient(Transient::Throttled { scope, wait }, detail)
 }
 
 /// Whether a refusal for too many requests says that it was a day's limit, and nothing else: Zoho

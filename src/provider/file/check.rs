@@ -193,15 +193,15 @@ impl ProviderFile {
         let is_one = call.json.is_some() != call.form.is_some();
         fit(is_one && call.request.starts_with("POST "), place, "token")?;
         // Its values are the account's.
-        call.check_request(place, 0)
+        call.check_places(place, (ID, 0), false)
     }
 
     fn check_calls(&self) -> Result<(), Refusal> {
         let (identify, look) = (&self.identify, &self.look);
         identify.only("identify", &["tenant", "caller"])?;
-        identify.check_request("identify", 0)?;
+        identify.check_places("identify", (ID, 0), false)?;
         look.only("look", &["standing", "unknown"])?;
-        look.check_request("look", 1)?;
+        look.check_places("look", (ID, 1), false)?;
         for (place, call) in [("identify", identify), ("look", look)] {
             let place = format!("{place}.request");
             fit(call.request.starts_with("GET "), &place, "get")?;
@@ -226,7 +226,7 @@ impl ProviderFile {
             for (place, call) in action.steps.iter().enumerate() {
                 let place = format!("actions.{name}.steps.{place}");
                 call.only(&place, &["name", "json", "success"])?;
-                call.check_request(&place, 1)?;
+                call.check_places(&place, (ID, 1), false)?;
                 let changes = !call.request.starts_with("GET ");
                 fit(changes, format!("{place}.request"), "changes")?;
                 match &call.success {
@@ -422,13 +422,9 @@ impl FileCall {
         })
     }
 
-    /// Refuses a request that does not hold the id in `ids` places, each a whole segment, value or string.
-    fn check_request(&self, place: &str, ids: usize) -> Result<(), Refusal> {
-        self.check_places(place, (ID, ids), false)
-    }
-
-    /// The same of anything that `slot` stands for. `within`: also with a few other signs around it in a
-    /// value, which no e-mail address that is searched for has.
+    /// Refuses a request that does not hold `slot` in `count` places, each a whole segment, value or string.
+    /// `within`: also with a few other signs around it in a value, which no e-mail address that is searched
+    /// for has.
     fn check_places(
         &self,
         place: &str,

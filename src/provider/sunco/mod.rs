@@ -179,12 +179,9 @@ const CHARS_MAX: usize = 1_024;
 /// The rule for user ids, with a brand or without. Nothing is mended: what looks like a slip may be an
 /// external id.
 pub(in crate::provider) fn check_id(id: &str) -> Result<&str, IdProblem> {
-    check_own(split_brand(id).0).map(|_| id)
-}
-
-fn check_own(text: &str) -> Result<&str, IdProblem> {
+    let (text, _) = split_brand(id);
     if is_given(text) {
-        return Ok(text);
+        return Ok(id);
     }
     let code = if text.is_empty() {
         "empty"
@@ -195,7 +192,7 @@ fn check_own(text: &str) -> Result<&str, IdProblem> {
     } else if leads_elsewhere(text) {
         "dots"
     } else {
-        return Ok(text);
+        return Ok(id);
     };
     Err(digits::problem("sunco", code))
 }
@@ -213,7 +210,9 @@ fn leads_elsewhere(text: &str) -> bool {
         let step = |step: &str| step.split(';').next().unwrap_or_default().trim().to_owned();
         let steps = text.split(['/', '\\']).map(step);
         let leads = |step: String| matches!(step.as_str(), "" | "." | "..");
-        if steps.clone().any(leads) || steps.skip(1).any(|step| is_request(&step)) {
+        // Behind a user's id it makes a request of its own, about that user.
+        let is_request = |step: String| step.eq_ignore_ascii_case("personalinformation");
+        if steps.clone().any(leads) || steps.skip(1).any(is_request) {
             return true;
         }
         let decoded = percent_decode_str(&text).decode_utf8_lossy().into_owned();
@@ -224,11 +223,6 @@ fn leads_elsewhere(text: &str) -> bool {
     }
     // Nobody encodes an id so often but to hide something.
     true
-}
-
-/// Whether `step` behind a user's id makes a request of its own: it would be about that user.
-fn is_request(step: &str) -> bool {
-    step.eq_ignore_ascii_case("personalinformation")
 }
 
 /// Whether an id could be another with blanks around it, as an external id may be any text.

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use crate::domain::{JobId, Many, Step, StopKind, UserId};
 use crate::provider::body::{Body, Object, child, id_text, text};
+use crate::provider::digits::is_digits;
 use crate::provider::rate_hint::composed;
 use crate::provider::{
     Access, Bulk, Detail, ItemEnd, JobState, JobsHint, Reply, Request, RowEnd, Verdict, verdict,
@@ -74,12 +75,11 @@ impl Bulk for ZendeskSettings {
     ///
     /// For an id that is no number: it would change the request.
     fn begin(&self, access: &Access, ids: &[UserId]) -> Request {
-        let plain = |id: &UserId| {
-            let id = id.as_str();
-            !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit())
-        };
-        assert!(ids.iter().all(plain), "only checked ids go into a request");
         let ids = ids.iter().map(UserId::as_str);
+        assert!(
+            ids.clone().all(is_digits),
+            "only checked ids go into a request"
+        );
         with_ids(delete(access, &["users", "destroy_many"]), ids)
     }
 

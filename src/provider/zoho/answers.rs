@@ -39,7 +39,9 @@ pub(super) fn judge(id: &UserId, reply: &Reply) -> Verdict {
     }
     let body = Body::of(reply);
     match ZohoAnswer::read(&body) {
-        Some(answer) if answer.names_other(id) => verdict::other_user(),
+        Some(answer) if answer.id.as_deref().is_some_and(|it| it != id.as_str()) => {
+            verdict::other_user()
+        }
         Some(answer) if answer.said.has_code("SUCCESS") => {
             if reply.status == 200 && answer.in_users && !answer.is_error {
                 Verdict::Row(RowEnd::Deleted, Detail::default())
@@ -177,10 +179,6 @@ impl ZohoAnswer {
             said,
             in_users,
         })
-    }
-
-    fn names_other(&self, id: &UserId) -> bool {
-        self.id.as_deref().is_some_and(|named| named != id.as_str())
     }
 }
 
