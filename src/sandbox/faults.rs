@@ -111,7 +111,7 @@ impl FromStr for Faults {
         for part in parts.filter(|part| !part.is_empty()) {
             faults.part(part).ok_or_else(|| {
                 let known = Fault::ALL.map(Fault::name).join(", ");
-                SandboxError::Refused(format!(
+                SandboxError(format!(
                     "`{part}` is no fault; write e.g. `error500=2%`, with one of {known}, and perhaps \
                      `seed=7` or `reads=on`"
                 ))
@@ -119,7 +119,7 @@ impl FromStr for Faults {
         }
         // The small addend forgives what floats make of 50% + 30% + 20%.
         if faults.rates.iter().sum::<f64>() > 1.0 + 1e-9 {
-            return Err(SandboxError::Refused(format!(
+            return Err(SandboxError(format!(
                 "the faults of `{text}` add up to more than 100%"
             )));
         }

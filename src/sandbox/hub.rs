@@ -137,7 +137,7 @@ impl Sandbox {
             let fits = name.len() <= Self::NAME_MAX && name.bytes().all(is_fit);
             if !fits || self.tenants.len() >= Self::TENANTS_MAX {
                 let name: String = name.chars().take(Self::NAME_MAX).collect();
-                return Err(SandboxError::Refused(format!(
+                return Err(SandboxError(format!(
                     "the tenant `{name}` is one too many or has no fit name; {} tenants are kept, \
                      named with at most 64 of A-Z a-z 0-9 . _ -",
                     Self::TENANTS_MAX
@@ -161,7 +161,7 @@ impl Sandbox {
             }
             self.tenants.insert(name.to_owned(), tenant);
         }
-        let lost = || SandboxError::Refused(format!("there is no tenant `{name}`"));
+        let lost = || SandboxError(format!("there is no tenant `{name}`"));
         self.tenants.get_mut(name).ok_or_else(lost)
     }
 
@@ -301,7 +301,7 @@ impl Tenant {
     fn seed(&mut self, seed: &Seed, now: Time) -> Result<(), SandboxError> {
         self.seeded += seed.users.values().map(Vec::len).sum::<usize>();
         if self.seeded > Sandbox::SEEDED_MAX {
-            return Err(SandboxError::Refused(format!(
+            return Err(SandboxError(format!(
                 "the tenant takes no more than {} users; reset it to begin anew",
                 Sandbox::SEEDED_MAX
             )));
@@ -309,7 +309,7 @@ impl Tenant {
         for (kind, users) in &seed.users {
             let Some(machine) = self.machine(Some(*kind)) else {
                 let text = format!("no provider file is called `{kind}` here");
-                return Err(SandboxError::Refused(text));
+                return Err(SandboxError(text));
             };
             users.iter().try_for_each(|user| machine.seed(user, now))?;
         }

@@ -1,6 +1,5 @@
 //! How a sandbox is started, what it accepts, and why it could not start.
 
-use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -13,25 +12,13 @@ use crate::provider::ProviderFile;
 
 /// Why a sandbox could not start or be changed.
 #[derive(Debug, Error)]
-pub enum SandboxError {
-    /// The address could not be had.
-    #[error("listen on {addr}; choose another port, or port 0 for any free one")]
-    Listen {
-        /// The address.
-        addr: SocketAddr,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
-    /// An address, settings, a seed or a tenant that cannot be, and why.
-    #[error("{0}")]
-    Refused(String),
-}
+#[error("{0}")]
+pub struct SandboxError(pub(super) String);
 
 impl SandboxError {
     /// `what` was sent to change something and cannot be read.
     pub(super) fn unread(what: &str, error: &serde_json::Error) -> Self {
-        Self::Refused(format!(
+        Self(format!(
             "read {what}; see the sandbox's documentation for its fields: {error}"
         ))
     }
@@ -39,7 +26,7 @@ impl SandboxError {
     /// A user of `provider` that cannot be, and the `reason`.
     pub(super) fn seed(provider: ProviderKind, id: &str, reason: &str) -> Self {
         let name = provider.name();
-        Self::Refused(format!("the {name} user `{id}` cannot be seeded: {reason}"))
+        Self(format!("the {name} user `{id}` cannot be seeded: {reason}"))
     }
 }
 

@@ -121,7 +121,7 @@ impl Sandbox {
     pub async fn start(options: SandboxOptions) -> Result<Running, SandboxError> {
         let wanted = options.listen;
         if !wanted.ip().is_loopback() {
-            return Err(SandboxError::Refused(format!(
+            return Err(SandboxError(format!(
                 "the sandbox serves on loopback only and will not listen on {wanted}; name an \
                  address such as 127.0.0.1:8080"
             )));
@@ -132,9 +132,10 @@ impl Sandbox {
             clock,
             stop: CancellationToken::new(),
         });
-        let listen = |source| SandboxError::Listen {
-            addr: wanted,
-            source,
+        let listen = |error| {
+            SandboxError(format!(
+                "listen on {wanted}; choose another port, or port 0 for any free one: {error}"
+            ))
         };
         let listener = TcpListener::bind(wanted).await.map_err(listen)?;
         let addr = listener.local_addr().map_err(listen)?;

@@ -176,7 +176,7 @@ impl Settings {
         if scale > 0.0 && scale <= Self::SCALE_MAX {
             return Ok(self);
         }
-        Err(SandboxError::Refused(format!(
+        Err(SandboxError(format!(
             "the sandbox's setting `scale_limits` cannot be {scale}; write a number above 0 and up \
              to 1000000"
         )))

@@ -69,7 +69,7 @@ impl FromStr for Latency {
             .map(|(least, most)| Self { least, most })
             .filter(|it| it.least <= it.most && it.most <= Self::MOST)
             .ok_or_else(|| {
-                SandboxError::Refused(format!(
+                SandboxError(format!(
                     "`{text}` is not a latency; write a time such as \"50ms\" or a range such as \
                      \"20ms..200ms\", up to one minute"
                 ))

@@ -113,10 +113,10 @@ impl Support {
     }
 
     pub(super) fn read(&self, request: &Request, context: &Context) -> Reply {
-        let user = self.user(request, context);
-        user.map_or_else(not_found, |user| {
-            ok(&json!({"user": shown(&user, request, context)}))
-        })
+        match self.user(request, context) {
+            Some(user) => ok(&json!({"user": shown(&user, request, context)})),
+            None => refused("not found"),
+        }
     }
 
     pub(super) fn read_many(&self, request: &Request, context: &Context) -> Reply {
@@ -149,7 +149,7 @@ impl Support {
                 let user = shown(user, request, context);
                 changed(ok(&json!({"user": user})))
             }
-            Err(None) => not_found(),
+            Err(None) => refused("not found"),
             Err(Some(why)) => invalid(&why),
         }
     }
@@ -160,7 +160,7 @@ impl Support {
                 let user = shown_deleted(&user, request, context);
                 ok(&json!({"deleted_user": user}))
             }
-            _ => not_found(),
+            _ => refused("not found"),
         }
     }
 
@@ -171,14 +171,14 @@ impl Support {
                 let user = shown_deleted(user, request, context);
                 changed(ok(&json!({"deleted_user": user})))
             }
-            _ => not_found(),
+            _ => refused("not found"),
         }
     }
 
     /// What is known of a user's erasure: asked for and begun at once, complete after a while.
     pub(super) fn compliance(&self, request: &Request, context: &Context) -> Reply {
         let Some(user) = self.user(request, context) else {
-            return not_found();
+            return refused("not found");
         };
         if user.state != State::PermanentlyDeleted {
             return ok(&json!({"compliance_deletion_statuses": []}));
@@ -206,10 +206,6 @@ impl Support {
         .collect();
         ok(&json!({"compliance_deletion_statuses": entries}))
     }
-}
-
-fn not_found() -> Reply {
-    refused("not found")
 }
 
 /// A record that cannot be changed so.
