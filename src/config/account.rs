@@ -1,12 +1,12 @@
 //! An account, complete; its secrets are empty until they are read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use url::Url;
 
 use super::error::Mistake;
-use super::limits;
 use super::table::KeyTable;
 use crate::domain::{
     AccountHeader, AccountLimits, AccountName, AccountPolicy, Action, ProviderKind, Quota, Step,
@@ -27,6 +27,9 @@ const ZOHO_VERSIONS: [&str; 8] = ["v2", "v2.1", "v3", "v4", "v5", "v6", "v7", "v
 
 /// How a Sunshine Conversations key is used, and whether that is to sign a JWT; the first is the default.
 const SUNCO_AUTHS: [(&str, bool); 2] = [("basic", false), ("jwt", true)];
+
+/// The most requests under way at once that can be asked for.
+pub const CONCURRENCY_MAX: u32 = 1000;
 
 /// The keys that hold secrets.
 pub const SECRET_KEYS: [&str; 5] = [
@@ -233,7 +236,7 @@ impl AccountSettings {
             }),
         };
         let action = table.choice("action", &choices(kind.actions(), Action::name))?;
-        let limits = limits::check(table, kind, defaults)?;
+        let limits = limits(table, kind, defaults)?;
         Ok(Self {
             name,
             action,
@@ -244,6 +247,57 @@ impl AccountSettings {
             provider,
         })
     }
+}
+
+/// The limits of an account at `provider` that its `table` states, the share not taken off.
+/// `limits`: what holds where it states none. The share is kept beside, and
+/// [`AccountLimits::shared`] takes it off.
+fn limits(
+    table: KeyTable<'_>,
+    provider: ProviderKind,
+    mut limits: AccountLimits,
+) -> Result<AccountLimits, Mistake> {
+    let Some(table) = table.limits()? else {
+        return Ok(limits);
+    };
+    let keys = ["concurrency", "requests", "share"].into_iter();
+    let actions = provider.actions().iter();
+    let known: BTreeSet<Step> = actions.flat_map(|it| it.steps()).copied().collect();
+    let steps: BTreeSet<Step> = known.iter().copied().chain(Step::ALL).collect();
+    let keys: Vec<_> = keys.chain(steps.iter().map(|step| step.name())).collect();
+    table.refuse_unknown(&keys)?;
+    let quota = |key| -> Result<Option<Quota>, Mistake> {
+        let parsed = table.text(key)?.map(|text| text.parse());
+        let wrong = |why: String| table.mistake(key, why);
+        parsed.transpose().map_err(wrong)
+    };
+    for step in steps {
+        let name = step.name();
+        let Some(quota) = quota(name)? else {
+            continue;
+        };
+        if !known.contains(&step) {
+            let mistake = Mistake::not_one_of(name, known.into_iter().map(Step::name));
+            return Err(table.mistake(name, mistake));
+        }
+        limits.steps.retain(|(other, _)| *other != step);
+        limits.steps.push((step, quota));
+    }
+    if let Some(number) = table.integer("concurrency")? {
+        let small = u32::try_from(number).ok();
+        let small = small.filter(|number| *number <= CONCURRENCY_MAX);
+        let wrong = || Mistake::range(number, "a number from 1 to 1000");
+        let small = small.and_then(NonZeroU32::new);
+        limits.concurrency = small.ok_or_else(|| table.mistake("concurrency", wrong()))?;
+    }
+    limits.requests = quota("requests")?.unwrap_or(limits.requests);
+    limits.share = table.number("share")?.unwrap_or(limits.share);
+    // A NaN is in no range.
+    if !(limits.share > 0.0 && limits.share <= 1.0) {
+        let mistake = Mistake::range(limits.share, "a number above 0, at most 1, e.g. 0.8");
+        return Err(table.mistake("share", mistake));
+    }
+    Ok(limits)
 }
 
 /// Refuses a name that could not be told from others in a row or a report.

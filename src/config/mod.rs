@@ -15,7 +15,6 @@ mod command;
 pub mod draft;
 mod environment;
 mod error;
-mod limits;
 mod load;
 mod locate;
 mod secret;
@@ -24,10 +23,9 @@ mod table;
 /// The JSON schema of a configuration file.
 pub const SCHEMA: &str = include_str!("schema.json");
 
-pub use account::{AccountSettings, SECRET_KEYS};
+pub use account::{AccountSettings, CONCURRENCY_MAX, SECRET_KEYS};
 pub use environment::{Lookup, process_variable, variables};
 pub use error::{ConfigError, MarkedLine};
-pub use limits::CONCURRENCY_MAX;
 pub use load::{Outline, load_outline, own_provider};
 pub use locate::{FILE_NAME, locate};
 pub use secret::secret_path;
