@@ -66,8 +66,15 @@ impl FoundFile {
             return Ok(None);
         };
         let (mut front, mut rest) = (Vec::new(), Vec::new());
-        for _ in ADDED.matches(',') {
-            earlier.read_until(b',', &mut front)?;
+        let (mut commas, mut quotes) = (0, 0);
+        while commas < ADDED.matches(',').count() {
+            let from = front.len();
+            if earlier.read_until(b',', &mut front)? == 0 {
+                break;
+            }
+            // Between quotes a comma stands in an id.
+            quotes += front[from..].iter().filter(|byte| **byte == b'"').count();
+            commas += usize::from(quotes.is_multiple_of(2));
         }
         earlier.take(own.len() as u64).read_to_end(&mut rest)?;
         let ends = |it: &&str| front.ends_with(it.as_bytes());
@@ -114,8 +121,9 @@ impl FoundFile {
         let only = users.first().filter(|_| users.len() == 1);
         let kind = [1, 0, 2][users.len().min(2)];
         let id = only.map_or("", UserId::as_str);
-        let front = format!("{id},{account}{}", FOUND[kind]);
-        let row = [front.as_bytes(), &line(cells)?].concat();
+        let mut front = line([id, account.as_str()])?;
+        front.pop();
+        let row = [&front, FOUND[kind].as_bytes(), &line(cells)?].concat();
         let file = self.file.as_mut();
         file.map_or(Ok(()), |file| file.write_all(&row))?;
         self.rows[kind] += 1;

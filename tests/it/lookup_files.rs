@@ -363,3 +363,52 @@ fn a_search_without_its_examples_is_refused(#[case] to: &str, #[case] means: &st
     let line = text.lines().nth(problem.line - 1).unwrap();
     assert!(line.starts_with(&format!("[{to}]")), "{line}");
 }
+
+/// An id with a comma, unquoted, would put its beginning in the column of ids: another user's.
+#[test]
+fn an_id_with_a_comma_stays_one_id() {
+    let text = ProviderFile::shipped_text("okta").unwrap();
+    let pattern = "pattern = '^00u[A-Za-z0-9,\"]+$'";
+    let pattern_line = |line: &str| line.starts_with("pattern = ").then(|| pattern.to_owned());
+    let lines = text.replace("\"okta\"", "\"ours\"");
+    let lines = lines
+        .lines()
+        .map(|it| pattern_line(it).unwrap_or(it.to_owned()));
+    let text = lines.collect::<Vec<_>>().join("\n");
+    let file = ProviderFile::parse(&text).unwrap();
+    let world = World::with(SandboxOptions {
+        files: vec![file.into()],
+        ..SandboxOptions::default()
+    });
+    world.write("ours.toml", &text);
+    let id = "00ub,\"c";
+    world.seed(json!({"ours": [
+        {"id": id, "email": "ada@shop.example"},
+        {"id": "00ub", "email": "bystander@shop.example"},
+    ]}));
+    configure(&world, "ours", "./ours.toml", Sandbox::SECRET);
+    world.write("people.csv", "email\nada@shop.example\n");
+    let found = lookup("people.csv", "ours", "email");
+    world.call(&found).code(0);
+    let row = "\"00ub,\"\"c\",ours,one,ada@shop.example";
+    assert_eq!(written(&world), [row]);
+    // What an earlier call wrote is read again.
+    let asked = searched(&world).len();
+    world.write(
+        "people.csv",
+        "email\nada@shop.example\nnobody@shop.example\n",
+    );
+    world.call(&found).code(1);
+    assert_eq!(searched(&world).len(), asked + 1);
+    assert_eq!(written(&world)[0], row);
+    let run = [
+        "run",
+        "found.csv",
+        "--action",
+        "deactivate-and-delete",
+        "--yes",
+    ];
+    world.call(&run).code(1);
+    let gone = world.users().into_iter().filter(|user| user.changes > 0);
+    assert_eq!(gone.map(|user| user.id).collect::<Vec<_>>(), [id]);
+}
