@@ -35,6 +35,10 @@ fn more_rows_than_max_delete_send_nothing() {
         .call(&[RUN, &["--yes", "--max-delete", "4"]].concat())
         .code(2)
         .says("--max-delete");
+    let plan = ["plan", "users.csv", "--account", "acme", "--action", "delete"];
+    let planned = world.call(&[&plan[..], &["--max-delete", "4"]].concat());
+    let planned = planned.code(0).says("would be refused");
+    assert!(!planned.out.contains("Next:"), "{planned:?}");
     // Neither number stands for the other.
     for (confirm, says) in [("5", "allows 4"), ("4", "allows 4"), ("6", "allows 4")] {
         let both = ["--confirm", confirm, "--max-delete", "4"];
@@ -42,8 +46,8 @@ fn more_rows_than_max_delete_send_nothing() {
     }
     let other = ["--confirm", "4", "--max-delete", "5"];
     world.call(&[RUN, &other].concat()).code(2).says("says 4");
-    // Of no rows there is nothing to ask, but a number is held against them.
-    world.write("none.csv", "user_id\n");
+    // Where no row can be sent there is nothing to ask, but a number is held against them.
+    world.write("none.csv", "user_id\nnobody\n");
     let none = ["run", "none.csv", "--account", "acme", "--action", "delete"];
     world
         .call(&[&none[..], &["--confirm", "5"]].concat())
@@ -53,6 +57,18 @@ fn more_rows_than_max_delete_send_nothing() {
     world
         .call(&[RUN, &["--yes", "--max-delete", "5"]].concat())
         .code(0);
+}
+
+#[test]
+fn a_file_without_rows_is_no_run() {
+    let world = World::of_users(4);
+    world.write("users.csv", "user_id\n");
+    let done = world.call(&[RUN, &["--yes"]].concat()).code(2);
+    done.says("`users.csv` holds no rows; nothing was sent");
+    assert!(
+        !world.path(LEDGER).exists(),
+        "it would be the newest ledger"
+    );
 }
 
 #[test]

@@ -51,11 +51,12 @@ fn show(args: &PlanArgs, setup: &Setup, planned: &Planned) -> Result<(), CliErro
         if let Some(canary) = setup.options.canary {
             put_page(&outline_text::canary(canary))?;
         }
-        put_page(&next(args, planned))?;
     }
     let rows = planned.plan.to_delete();
     if args.work.pace.max_delete.is_some_and(|max| rows > max) {
         tell("note: `run` with this `--max-delete` would be refused");
+    } else if !args.json {
+        put_page(&next(args, planned))?;
     }
     Ok(())
 }
