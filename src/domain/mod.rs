@@ -16,9 +16,8 @@
 //! | task | a row that will be sent ([`Task`]): account, action, user id, reference |
 //! | action | what a row asks for ([`Action`]) |
 //! | step | one call of an action ([`Step`]): a Zendesk `purge` has two |
-//! | ledger | the file that says what happened to every row |
+//! | ledger | the file that says what happened to every row; its lines are bound in a chain of digests |
 //! | entry | one line of a ledger ([`Entry`]) |
-//! | chain | the digests that bind each line of a ledger to the line before it |
 //! | session | the work of one process on a ledger ([`SessionStart`]) |
 //! | lane | everything about the traffic of one tenant (`lane::Lane`) |
 //! | canary | the first rows, which go alone; the others follow only if these end well |
@@ -29,11 +28,10 @@
 //! | intent | the durable promise that an attempt is about to leave ([`Intent`]) |
 //! | attempt | one sending of a step ([`Attempted`]: one that did not end its step) |
 //! | job | a request for many users, which the provider works through on its own time |
-//! | lookup | a read that tells how users stand (`provider::LookupFor`) |
-//! | user state | how a user stands at the provider ([`UserState`]) |
+//! | lookup | a read of the state of users ([`UserState`]) at the provider (`provider::LookupFor`) |
 //! | doubt | a request may have had its effect, and no answer says so |
 //! | outcome | how a row ended ([`Outcome`]) |
-//! | finding | what a later read says of a row that ended well ([`Finding`]) |
+//! | finding | what a later read says of a row that is done ([`Finding`]) |
 
 mod action;
 mod clock;

@@ -96,10 +96,10 @@ impl Quota {
 
     /// Over how long the requests of each span are spread when `expected` of them are to be sent.
     ///
-    /// An even pace is the kindest to others under the same limit, but costs a run the spread, once:
-    /// a request waits for the slot of the one a quota before it, or for its place behind the one just
-    /// before. So the spread is half a hundredth of the time that the quota itself takes, and no more
-    /// than the span. Zero: a run within one quota, or a span too long to be paced.
+    /// An even pace is the kindest to others under the same limit, but costs a run the spread, once. So the
+    /// spread is 0.5 % of the run's minimum duration, and at most one span. Short runs are barely paced;
+    /// runs of 200 spans or more are paced evenly. Zero: a run within one quota, or a span too long to be
+    /// paced.
     pub fn spread(self, expected: u64) -> Duration {
         if self.span > Self::PACED_SPAN_MAX {
             return Duration::ZERO;

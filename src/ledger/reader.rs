@@ -208,8 +208,8 @@ impl<R: Read> LedgerReader<R> {
             while blocks.len() < BLOCKS
                 && let Some(lines) = read_block(&mut self.source, &mut self.line).map_err(failed)?
             {
-                // A block is checked from the chain that the line before it says it has. Whether it has
-                // it shows in its own block, and behind a damaged line nothing is shown.
+                // Each block is checked on its own, and trusts the digest that the block before ends with.
+                // That digest is checked with the block before: an error there discards this one too.
                 let begins = mem::replace(&mut previous, stated(&lines));
                 blocks.push((begins, lines));
             }

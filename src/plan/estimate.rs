@@ -1,6 +1,6 @@
 //! How long a run takes when nothing but its limits slows it down.
 //!
-//! Pacing costs half a hundredth of that at most ([`crate::domain::Quota::spread`]) and is left out.
+//! Pacing costs 0.5 % of that at most ([`crate::domain::Quota::spread`]) and is left out.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;

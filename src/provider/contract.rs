@@ -91,7 +91,7 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// was. Then "no such user" after a request of ours that was never answered is our doing.
     fn unknown_when_gone(&self, step: Step) -> bool;
 
-    /// How many users are deleted with one request; `None`: this provider has no such request.
+    /// The request that deletes many users; `None`: this provider has no such request.
     fn bulk(&self) -> Option<&dyn Bulk> {
         None
     }
@@ -155,8 +155,8 @@ pub struct UserLookup<'a> {
     pub primary_contact: Option<&'a str>,
 }
 
-/// The one user who has a role by what the tenant says of itself: asked for once, before any user is
-/// looked up. A caller who may not ask goes on, so the provider itself must refuse to delete that user.
+/// A role that only the tenant's own record names, such as Zoho's primary contact. Read once, before the
+/// first user. A caller who may not read it goes on, so the provider itself must refuse to delete that user.
 pub trait PrimaryContact: Send + Sync {
     /// What the role is called.
     fn role(&self) -> &'static str;

@@ -340,9 +340,8 @@ impl Limits {
         }
     }
 
-    /// The endpoint whose own quota takes the longest for what is expected of it, if that is as long as
-    /// the account's takes for all, and it may be called now. What others take of the account's before
-    /// it, it would lack at the end.
+    /// The endpoint that will finish last, if its own quota and not the account's is the bottleneck, and
+    /// it can be called now. It must go first: it would lack at the end what others take before it.
     pub(super) fn bottleneck(&mut self, now: Instant) -> Option<Step> {
         let time = |step: Option<Step>, requests: u64| {
             let quotas = self.windows.get(&step)?.iter().map(Window::quota);
