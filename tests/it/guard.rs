@@ -35,7 +35,14 @@ fn more_rows_than_max_delete_send_nothing() {
         .call(&[RUN, &["--yes", "--max-delete", "4"]].concat())
         .code(2)
         .says("--max-delete");
-    let plan = ["plan", "users.csv", "--account", "acme", "--action", "delete"];
+    let plan = [
+        "plan",
+        "users.csv",
+        "--account",
+        "acme",
+        "--action",
+        "delete",
+    ];
     let planned = world.call(&[&plan[..], &["--max-delete", "4"]].concat());
     let planned = planned.code(0).says("would be refused");
     assert!(!planned.out.contains("Next:"), "{planned:?}");
