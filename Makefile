@@ -9,7 +9,7 @@ help: ## Print this list
 
 .PHONY: demo
 demo: ## Purge a sample file against a sandbox, on this machine only
-	@echo "Building userpurge; the first time this takes two to four minutes."
+	@echo "Building userpurge; the first time this takes about two minutes."
 	@$(CARGO) build --locked && $(CARGO) run --locked --quiet -- demo
 
 # What tests need beside Rust: tmux, the terminal in which the program is watched.
@@ -79,7 +79,8 @@ lint: ## Check format, clippy (pedantic) and the documentation
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items --quiet
-	@if $(CARGO) deny --version >/dev/null 2>&1; then $(DENY); fi
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(DENY); else \
+		echo "cargo-deny is not installed: a test checks licences and versions; \`make deny\` checks all"; fi
 
 # Licences, versions and sources of all packages; `make deny` fetches what is known of their faults as well.
 DENY = $(CARGO) deny --log-level error --config .dist/deny.toml check --hide-inclusion-graph licenses bans sources
