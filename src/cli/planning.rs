@@ -198,10 +198,6 @@ impl Planning {
             decider.protect(Path::new(list), &self.own_columns(), &source)?;
         }
         let plan = read_rows(&decider, &mut source, ledger)?;
-        if self.is_run && plan.rows == 0 {
-            let text = format!("`{}` holds no rows; nothing was sent", path.display());
-            return Err(CliError::refuse(text, "export it again, and look into it"));
-        }
         let are_addresses = plan.reasons().iter().any(|it| it.why.code == "email");
         if plan.to_delete() == 0 && are_addresses && self.lookup_command().is_some() {
             let text = format!("`{}` names users by their e-mail addresses", path.display());

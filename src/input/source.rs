@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use memchr::memchr2;
 
-use crate::domain::{Position, Record, RunOptions};
+use crate::domain::{OutcomeEntry, Position, Record, RunOptions};
 
 use super::csv::CsvRows;
 use super::decompress::Compression;
@@ -25,6 +25,9 @@ use super::open::{Digest, Fingerprint, TextFile, fingerprint, open_text, read_te
 use super::row::{Field, Raw, RowProblem, RowReader, trim_cell};
 use super::sample::{check_rivals, resolve_keys};
 use super::workbook::ReadSheet;
+
+/// What the column of codes begins with that a report's files have.
+const CODES: &str = "userpurge_code";
 
 /// How an input is to be read.
 #[derive(Debug, Clone, Default)]
@@ -123,6 +126,8 @@ pub struct InputSource {
     rows: Box<dyn RowReader>,
     /// With the places of their columns, if it is a table.
     tests: Vec<(usize, Test)>,
+    /// The columns of codes, if this is a file of a report, which may be of such a file itself.
+    codes: Vec<usize>,
     /// How often a row was taken because a tested cell is blank.
     blank: Cell<u64>,
     position: Position,
@@ -236,7 +241,10 @@ impl InputSource {
         let tests = options.tests.iter();
         let tests = tests.map(|test| Ok((place(test)?, test.clone())));
         let tests = tests.collect::<Result<_, InputError>>()?;
+        let columns = resolved.columns.iter().enumerate();
+        let codes = columns.filter(|(_, name)| name.starts_with(CODES));
         Ok(Self {
+            codes: codes.map(|(place, _)| place).collect(),
             path: path.to_owned(),
             digest,
             columns: options.columns.clone(),
@@ -326,7 +334,7 @@ impl InputSource {
     }
 
     /// The cells of the row that [`InputSource::advance`] went to, or why they cannot be read. A row that a
-    /// test leaves out has the code `filtered`.
+    /// test leaves out has the code `filtered`. What a run left out is left out of the files of its report too.
     pub fn content(&self) -> Result<Record<'_>, RowProblem> {
         let mut is_blank = false;
         for (place, test) in &self.tests {
@@ -337,6 +345,17 @@ impl InputSource {
             is_blank |= test.is_negated && trim_cell(&cell).is_empty();
         }
         self.blank.set(self.blank.get() + u64::from(is_blank));
+        for place in &self.codes {
+            match &*self.rows.cell(*place, CODES)? {
+                OutcomeEntry::PROTECT_LIST => {
+                    let why = "the run that this row is from had the user on its protect list; to send \
+                               the row, clear its `userpurge_code`";
+                    return Err(RowProblem::new(Field::Row, OutcomeEntry::PROTECT_LIST, why));
+                }
+                FILTERED | "duplicate" => return Err(RowProblem::new(Field::Row, FILTERED, "")),
+                _ => {}
+            }
+        }
         self.rows.content()
     }
 

@@ -20,6 +20,9 @@ use super::protect::ProtectList;
 /// that speaks of its row.
 const REFERENCE_BYTES_MAX: usize = 1024;
 
+/// The codes of rows that are left out for no fault of theirs.
+const LEFT_OUT: [&str; 2] = [FILTERED, OutcomeEntry::PROTECT_LIST];
+
 /// What stands where there is no id, a blank between two.
 const NOBODY: &str = "null (null) nil none undefined unknown nan n/a - #n/a #name? #ref! #value! #div/0! \
                       #num! #null! #error!";
@@ -154,6 +157,10 @@ impl Planner {
         };
         let unread = |it: &RowProblem| match it.code {
             FILTERED => Box::new(UnsentRow::left_out("`--where` leaves the row out")),
+            code @ OutcomeEntry::PROTECT_LIST => {
+                let (outcome, reason) = (Outcome::Protected, it.reason.clone());
+                unsent(None, None)(Why::new(outcome, it.field, code, reason))
+            }
             code => {
                 let place = read.ok().and_then(|rest| self.account_of(rest, true).ok());
                 let account = place.map(|place| (place, &self.accounts[place]));
@@ -231,7 +238,7 @@ impl Planner {
     pub fn sought(&self, table: &mut InputTable, by: FindBy) -> Result<Option<Sought>, PlanError> {
         let position = loop {
             match table.advance()? {
-                Some(_) if table.content().is_err_and(|it| it.code == FILTERED) => {}
+                Some(_) if table.content().is_err_and(|it| LEFT_OUT.contains(&it.code)) => {}
                 Some(position) => break position,
                 None => return Ok(None),
             }

@@ -182,6 +182,36 @@ fn what_failed_is_mended_and_goes_straight_back_in() {
     assert_eq!(world.deletions().len(), before);
 }
 
+#[test]
+fn what_a_run_left_out_is_left_out_of_its_reports_files_too() {
+    let world = World::of_users(5);
+    world.write("users.csv", "id,team\n1,a\n2,boss\n3,b\n3,b\n4,c\n5,a\n");
+    world.write("staff.txt", "2\n");
+    let options = ["--protect", "staff.txt", "--where-not", "team = c"];
+    let first = [&RUN[..], &options, &["--max-rows", "2"]].concat();
+    world.call(&first).code(0);
+    world.call(&report(LEDGER, "out/first")).code(0);
+    let rest = "out/first/unprocessed.csv";
+    let plan = ["plan", rest, "--account", "acme", "--action", "delete"];
+    let plan = world.call(&plan).code(1);
+    plan.says("4 rows, 0 to delete").says("on its protect list");
+    world.call(&run(rest, "acme", "delete")).code(0);
+    let sent = world.deletions().into_iter();
+    let sent: Vec<String> = sent.filter_map(|it| it.user).collect();
+    assert_eq!(sent, ["1", "3"]);
+    // And in the files of a report about that file.
+    world
+        .call(&report(
+            "out/first/unprocessed.csv.ledger.jsonl",
+            "out/second",
+        ))
+        .code(0);
+    world
+        .call(&run("out/second/unprocessed.csv", "acme", "delete"))
+        .code(0);
+    assert_eq!(world.deletions().len(), 2);
+}
+
 #[rstest]
 #[case::jsonl("users.jsonl", "{\"user\":{\"id\":1},\"name\":\"Ann\",\"ref\":null}\n{\"user\":{\"id\":2},\"ref\":\"T-2\",\"extra\":[1]}\n{\"user\":{\"id\":1e5},\"name\":\"@x\"}\n", &["--id-column", "user.id"], "user,name,ref,extra,user.id,userpurge_outcome")]
 #[case::json("users.json", "[{\"User ID\":1},\n{\"User ID\":\"2\",\"name\":\"x\"},\n{\"User ID\":-4}]", &[], "User ID,name,userpurge_outcome")]

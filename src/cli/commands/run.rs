@@ -58,6 +58,10 @@ fn fresh<'a>(args: &RunArgs, disk: &'a dyn Disk) -> Result<Option<OpenRun<'a>>, 
     let ledger = ledger.unwrap_or_else(|| default_ledger(again.as_ref().unwrap_or(&args.input)));
     refuse_existing(&ledger, "--ledger PATH", config)?;
     let (new, writer, setup, planned) = NewLedger::begin(disk, &ledger, planning()?)?;
+    if planned.plan.rows == 0 {
+        let text = format!("`{}` holds no rows; nothing was sent", planned.name);
+        return Err(CliError::refuse(text, "export it again, and look into it"));
+    }
     let run = open_run(args, (writer, LedgerState::read(&ledger)?), setup, planned);
     Ok(Some(OpenRun {
         new: Some(new),
