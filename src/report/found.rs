@@ -53,15 +53,16 @@ impl FoundFile {
         Ok(found)
     }
 
-    /// Whether an earlier call wrote the row of these cells, which is the next.
-    pub fn holds(&mut self, cells: &[Vec<u8>]) -> io::Result<bool> {
-        let kind = self.reads(&line(cells)?, &FOUND)?;
+    /// Whether an earlier call wrote the row of these cells, which is the next, for the same account.
+    pub fn holds(&mut self, account: &AccountName, cells: &[Vec<u8>]) -> io::Result<bool> {
+        let fronts = FOUND.map(|found| format!(",{account}{found}"));
+        let kind = self.reads(&line(cells)?, &fronts)?;
         Ok(kind.map(|kind| self.rows[kind] += 1).is_some())
     }
 
     /// Which of `fronts` ends the cells before `own`, if that is the next line. One that a crash cut does
     /// not count, nor what is behind it.
-    fn reads(&mut self, own: &[u8], fronts: &[&str]) -> io::Result<Option<usize>> {
+    fn reads(&mut self, own: &[u8], fronts: &[impl AsRef<[u8]>]) -> io::Result<Option<usize>> {
         let Some(earlier) = &mut self.earlier else {
             return Ok(None);
         };
@@ -77,8 +78,9 @@ impl FoundFile {
             commas += usize::from(quotes.is_multiple_of(2));
         }
         earlier.take(own.len() as u64).read_to_end(&mut rest)?;
-        let ends = |it: &&str| front.ends_with(it.as_bytes());
-        let kind = fronts.iter().position(ends).filter(|_| rest == own);
+        let mut fronts = fronts.iter();
+        let kind = fronts.position(|it| front.ends_with(it.as_ref()));
+        let kind = kind.filter(|_| rest == own);
         if kind.is_some() {
             self.whole += (front.len() + rest.len()) as u64;
         } else {

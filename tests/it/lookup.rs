@@ -573,3 +573,23 @@ fn a_lookup_that_came_to_its_end_leaves_nobody_to_wait_for() {
     let last = last.lines().last().unwrap();
     assert!(last.contains(r#""kind":"end""#), "{last}");
 }
+
+/// What was found at one account is not what another one was asked for.
+#[test]
+fn a_file_of_another_accounts_users_is_not_gone_on_with() {
+    let world = people(1);
+    world.write("people.csv", "email\nperson.1@shop.example\n");
+    let lookup = |account| {
+        let account = [&LOOKUP[..], &["--account", account]].concat();
+        world.call(&account)
+    };
+    lookup("acme");
+    let written = world.read("found.csv");
+    assert!(written.contains(",acme,"), "{written}");
+    let asked = world.sandbox().requests();
+    lookup("crm")
+        .code(2)
+        .says("is not what `lookup` made of this input");
+    assert_eq!(world.read("found.csv"), written);
+    assert_eq!(world.sandbox().requests(), asked);
+}

@@ -44,7 +44,7 @@ pub(in crate::cli) async fn execute(args: &LookupArgs) -> Result<ExitCode, CliEr
     let mut file = FoundFile::open(&args.output, &left.columns_beside_ids())?;
     let mut ahead = BTreeMap::<AccountName, u64>::new();
     while let Some((account, _, cells)) = planner.sought(&mut all, by)? {
-        if file.holds(&cells)? {
+        if file.holds(&account, &cells)? {
             planner.sought(&mut left, by)?;
         } else {
             *ahead.entry(account).or_default() += 1;
