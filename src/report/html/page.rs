@@ -11,11 +11,11 @@ use sha2::{Digest as _, Sha256};
 
 use super::charts::{self, Area, Part};
 use crate::domain::{
-    AccountHeader, AgreedBy, Counted, Counts, Outcome, RunState, Time, UserState, Verified, shown,
+    AccountHeader, AgreedBy, Counted, Counts, Outcome, RunState, Time, Verified, shown,
 };
 use crate::report::pauses::Stretch;
 use crate::report::text::{self, ON_LIST, SOFT_DELETED, UNSEEN, again, counted};
-use crate::report::{BadRow, Caller, Point, Reason, Report, SessionTold};
+use crate::report::{BadRow, Caller, Point, Reason, Report};
 use crate::words::{count, cut_middle, duration, grouped, shell_path, utc};
 
 /// The looks.
@@ -308,25 +308,8 @@ impl<'a> Page<'a> {
         self.first(&reason.listed, 20, 10)
     }
 
-    /// Whether the rows of `reason` are told without being asked for.
-    fn is_open(&self, reason: &Reason) -> bool {
-        reason.listed.len() <= OPEN_MAX
-    }
-
     fn places(&self, reason: &Reason) -> String {
         reason.places.told(if self.is_brief { 12 } else { 24 })
-    }
-
-    /// In which sessions the program was `caller`.
-    fn when(&self, caller: &Caller) -> String {
-        match (caller.first_session, caller.last_session) {
-            (first, last) if first == last => first.to_string(),
-            (first, last) => format!("{first}–{last}"),
-        }
-    }
-
-    fn until(&self, session: &SessionTold) -> String {
-        time(session.ended_at.unwrap_or(session.last_at))
     }
 
     fn verified(&self) -> &'a [Verified] {
@@ -337,22 +320,6 @@ impl<'a> Page<'a> {
         let verification = self.report.summary.verification.as_ref();
         let all = verification.map_or(0, |it| it.standing + it.unknown);
         all.saturating_sub(self.verified().len() as u64)
-    }
-
-    fn seen(&self, row: &Verified) -> &'static str {
-        row.seen.as_ref().map_or("unknown", UserState::name)
-    }
-
-    fn sha256sum(&self) -> String {
-        format!("sha256sum {}", shell_path(&self.report.input.file.path))
-    }
-
-    fn verify(&self) -> String {
-        let config = self.report.summary.config.as_deref();
-        format!(
-            "userpurge verify {}",
-            again(&self.report.ledger.path, config)
-        )
     }
 }
 
