@@ -28,11 +28,15 @@ pub(super) fn judge(step: Step, id: &UserId, reply: &Reply) -> Verdict {
         (Step::Delete, Some(answer)) if answer.is_empty() && !is_called_html(reply) => {
             Verdict::Row(RowEnd::Deleted, Detail::default())
         }
-        (Step::Delete | Step::DeletePersonalInformation, Some(answer)) => match user(answer) {
-            Some(user) if is_named(user, id) => Verdict::Row(RowEnd::Deleted, Detail::default()),
-            Some(_) => verdict::other_user(),
-            None => verdict::unrecognised(reply, &body, said(&body)),
-        },
+        (Step::Delete | Step::DeletePersonalInformation, Some(answer)) => {
+            match child(answer, "user") {
+                Some(user) if is_named(user, id) => {
+                    Verdict::Row(RowEnd::Deleted, Detail::default())
+                }
+                Some(_) => verdict::other_user(),
+                None => verdict::unrecognised(reply, &body, said(&body)),
+            }
+        }
         (Step::PermanentlyDelete | Step::Own(_), _) | (_, None) => {
             verdict::unrecognised(reply, &body, Detail::default())
         }
@@ -46,10 +50,6 @@ pub(super) fn refusal(reply: &Reply, body: &Body<'_>) -> Verdict {
         404 if !matches!(body, Body::Markup) => not_found(reply, body, said),
         _ => verdict::by_status(reply, body, said),
     }
-}
-
-pub(super) fn user(answer: &Object) -> Option<&Object> {
-    child(answer, "user")
 }
 
 /// Whether `user` is who `id` names, by id or by external id.

@@ -18,7 +18,7 @@ use crate::domain::{FindBy, ProviderKind, UserId, UserState};
 use crate::provider::body::{Body, Object, child, list, text};
 use crate::provider::{Found, LookupFor, Reply, RowEnd, Verdict, find, verdict};
 
-use super::answers::{is_named, refusal, user};
+use super::answers::{is_named, refusal};
 
 /// What a profile holds of a person, and a cleared one does not.
 const PERSONAL: [&str; 4] = ["givenName", "surname", "email", "avatarUrl"];
@@ -31,7 +31,8 @@ pub(super) fn looked_up(
     reply: &Reply,
 ) -> Result<UserState, Verdict> {
     let body = Body::of(reply);
-    match body.object().filter(|_| reply.status == 200).and_then(user) {
+    let answer = body.object().filter(|_| reply.status == 200);
+    match answer.and_then(|answer| child(answer, "user")) {
         Some(user) if !is_named(user, id) => Err(verdict::other_user()),
         Some(user) if is_cleared(user) => Ok(UserState::Cleared),
         Some(_) => Ok(UserState::Active { role: None }),

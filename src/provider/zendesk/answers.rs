@@ -252,7 +252,12 @@ const LIGHT_AGENT: u64 = 1;
 pub(super) fn identified(base: &Url, reply: &Reply) -> Result<Identity, Verdict> {
     let body = Body::of(reply);
     let Some(user) = named("user", reply, &body) else {
-        return Err(no_identity(reply, &body));
+        return Err(match verdict::of_read(refusal(reply, &body)) {
+            Verdict::Transient(_, said) if reply.status == 404 => {
+                Verdict::Account(StopKind::WrongTenant, said)
+            }
+            verdict => verdict,
+        });
     };
     let name = text(user, "name");
     let anonymous = name.is_some_and(|name| name.eq_ignore_ascii_case("Anonymous user"));
@@ -281,15 +286,6 @@ pub(super) fn identified(base: &Url, reply: &Reply) -> Result<Identity, Verdict>
         custom_role: custom_role(user),
         ..Identity::default()
     })
-}
-
-fn no_identity(reply: &Reply, body: &Body<'_>) -> Verdict {
-    match verdict::of_read(refusal(reply, body)) {
-        Verdict::Transient(_, said) if reply.status == 404 => {
-            Verdict::Account(StopKind::WrongTenant, said)
-        }
-        verdict => verdict,
-    }
 }
 
 /// The role, in words; `None`: the answer does not say.

@@ -76,7 +76,11 @@ pub(super) fn listed(asked: &UserLookup<'_>, reply: &Reply) -> Result<Vec<UserSt
         return Ok(vec![UserState::Gone; asked.ids.len()]);
     }
     let body = Body::of(reply);
-    let seen = users(reply, &body)?.iter().map(|user| {
+    let (users, has_more) = page(reply, &body)?;
+    if has_more {
+        return Err(verdict::part_of_answer());
+    }
+    let seen = users.iter().map(|user| {
         let user = user.as_object();
         let known =
             user.and_then(|user| Some((user, id_text(user.get("id"))?, text(user, "status")?)));
@@ -106,16 +110,7 @@ pub(super) fn found(keys: &[String], reply: &Reply) -> Result<Found, Verdict> {
     Ok((found?, has_more))
 }
 
-/// The users in the answer to a read of many: all that there are, and none of them an error.
-fn users<'b>(reply: &Reply, body: &'b Body<'_>) -> Result<&'b [Value], Verdict> {
-    let (users, has_more) = page(reply, body)?;
-    if has_more {
-        return Err(verdict::part_of_answer());
-    }
-    Ok(users)
-}
-
-/// The users in such an answer, and whether others follow.
+/// The users in the answer to a read of many, none of them an error, and whether others follow.
 fn page<'b>(reply: &Reply, body: &'b Body<'_>) -> Result<(&'b [Value], bool), Verdict> {
     let is_error = |user: &Value| user.get("code").is_some();
     let users = list(reply, body, "users").filter(|(_, users)| !users.iter().any(is_error));
