@@ -34,6 +34,20 @@ const ROLES: [&str; 8] = [
     "primary-contact",
 ];
 
+/// What `retry --only` may name.
+const ONLY: [&[&str]; 5] = [
+    &[],
+    &[],
+    &["failed", "refused", "not-found"],
+    &["in_doubt", "protected", "invalid"],
+    &[
+        "no_such_user",
+        "RecordNotFound",
+        "standing",
+        "user_not_found",
+    ],
+];
+
 /// Account, action and id of a row.
 pub(crate) type Key = (usize, Action, String);
 
@@ -56,6 +70,9 @@ pub(crate) struct Case {
     pub(crate) kill_every: u64,
     /// How often of a thousand steps: the wall clock jumps.
     pub(crate) clock_steps: u32,
+    /// How often of a hundred rows cannot be read on, or a token cannot be kept.
+    pub(crate) read_faults: u32,
+    pub(crate) keep_faults: u32,
     /// What happens to our machine between two processes.
     pub(crate) between: Between,
     /// A user's role changes.
@@ -99,6 +116,8 @@ pub(crate) struct RunCase {
     pub(crate) options: Options,
     /// After so many processes nobody goes on with it.
     pub(crate) given_up_after: Option<u32>,
+    /// Until the run behind it is over.
+    pub(crate) is_taken_up_again: bool,
     /// A `retry` follows, with these `--only`.
     pub(crate) retries: Option<Vec<&'static str>>,
     /// A `verify` follows.
@@ -293,10 +312,14 @@ impl Case {
             runs.push(run(&mut draw, &accounts, &people));
             runs[1].done_before.clear();
         }
+        let (mut read_faults, mut keep_faults) = (0, 0);
         if let Some(later) = &mut later {
+            read_faults = later.rate(10, &[2, 20]);
+            keep_faults = later.rate(20, &[10, 50]);
             for run in &mut runs {
                 run.taking = Taking::draw(later);
                 run.options.goes_on_so = later.is(50);
+                run.is_taken_up_again = run.given_up_after.is_some() && later.is(70);
             }
         }
         let mut kills = draw.rate(60, &[1, 2, 3]);
@@ -316,6 +339,8 @@ impl Case {
             kills,
             kill_every: draw.one(&[20, 100, 500]),
             clock_steps: draw.rate(15, &[5]),
+            read_faults,
+            keep_faults,
             between,
             role_changes: draw.rate(15, &[5]),
             stops: draw.rate(10, &[1, 10]),
@@ -680,18 +705,6 @@ fn run(draw: &mut Draw, accounts: &[AccountCase], people: &[Person]) -> RunCase 
     } else {
         Vec::new()
     };
-    let only: [&[&'static str]; 5] = [
-        &[],
-        &[],
-        &["failed", "refused", "not-found"],
-        &["in_doubt", "protected", "invalid"],
-        &[
-            "no_such_user",
-            "RecordNotFound",
-            "standing",
-            "user_not_found",
-        ],
-    ];
     RunCase {
         rows,
         shape: Shape {
@@ -705,7 +718,8 @@ fn run(draw: &mut Draw, accounts: &[AccountCase], people: &[Person]) -> RunCase 
         taking: Taking::default(),
         options: options(draw),
         given_up_after: None,
-        retries: draw.is(30).then(|| draw.one(&only).to_vec()),
+        is_taken_up_again: false,
+        retries: draw.is(30).then(|| draw.one(&ONLY).to_vec()),
         verifies: draw.is(25),
         is_replaced: draw.is(50),
     }

@@ -308,6 +308,7 @@ fn row_is_true(world: &World, row: &RowCase, told: &Told, facts: &Facts<'_>) -> 
     let last = row.action.steps().last().map(|step| call_of(step.name()));
     // A job is taken for many users, and may do nothing for some of them.
     let had_effect = last.is_some_and(effect) && done;
+    let is_others_since = effects.last().is_some_and(|it| it.run != world.run);
     let named = |text: &str| {
         Err(format!(
             "ended {text} ({}), and the user is {state:?}",
@@ -330,7 +331,8 @@ fn row_is_true(world: &World, row: &RowCase, told: &Told, facts: &Facts<'_>) -> 
         "deleted" if told.settled && told.code != "settled_unseen" && effects.is_empty() => {
             Err("ended deleted, and no request of anybody's did it".to_owned())
         }
-        "already_gone" | "not_found" if had_effect && !shares => Err(format!(
+        // Who is gone by another run since tells nothing of what a lost request of this one did.
+        "already_gone" | "not_found" if had_effect && !shares && !is_others_since => Err(format!(
             "ended {} ({}), and a request of ours did it",
             told.outcome, told.code
         )),

@@ -291,29 +291,23 @@ fn play(case: Case, folder: &Path) -> Result<Told, String> {
     let runs = case.runs.len();
     let mut world = World::new(case, folder.to_owned())?;
     let mut trace = blake3::Hasher::new();
+    let mut unfinished = Vec::new();
     for run in 0..runs {
         let _ = std::fs::remove_file(folder.join(format!("{run}.jsonl")));
-        plan::begin(&mut world, run)?;
-        let is_finished = carry_out(&mut world)?;
-        check::all(&mut world, is_finished)?;
-        if is_finished {
-            let (retries, verifies) = (
-                world.this_run().retries.is_some(),
-                world.this_run().verifies,
-            );
-            for (wanted, command) in [
-                (verifies, Command::Verify),
-                (retries, Command::Retry),
-                (verifies, Command::Verify),
-            ] {
-                if wanted {
-                    process(&mut world, command)?;
-                    world.idle(Duration::from_mins(1))?;
-                    check::all(&mut world, false)?;
-                }
-            }
+        if run > 0 {
+            world.go_on(None);
         }
-        trace.update(&world.disk.bytes());
+        plan::begin(&mut world, run)?;
+        if !see_through(&mut world, Command::Run, &mut trace)? {
+            unfinished.push(run);
+        }
+    }
+    // Others may have worked at the same tenants since.
+    for run in unfinished {
+        if world.case.runs[run].is_taken_up_again {
+            world.go_on(Some(run));
+            see_through(&mut world, Command::Resume, &mut trace)?;
+        }
     }
     for it in world.sandbox.log(None) {
         trace.update(format!("{} {} {:?}", it.at.as_millis(), it.path, it.status).as_bytes());
@@ -327,15 +321,41 @@ fn play(case: Case, folder: &Path) -> Result<Told, String> {
     })
 }
 
+/// Carries a run out, and what follows it if it is finished. Returns whether it is.
+fn see_through(
+    world: &mut World,
+    command: Command,
+    trace: &mut blake3::Hasher,
+) -> Result<bool, String> {
+    let is_finished = carry_out(world, command)?;
+    check::all(world, is_finished)?;
+    if is_finished {
+        let (retries, verifies) = (
+            world.this_run().retries.is_some(),
+            world.this_run().verifies,
+        );
+        for (wanted, command) in [
+            (verifies, Command::Verify),
+            (retries, Command::Retry),
+            (verifies, Command::Verify),
+        ] {
+            if wanted {
+                process(world, command)?;
+                world.idle(Duration::from_mins(1))?;
+                check::all(world, false)?;
+            }
+        }
+    }
+    trace.update(&world.disk.bytes());
+    Ok(is_finished)
+}
+
 /// Starts processes until the run is finished, or nobody goes on with it. Returns which.
-fn carry_out(world: &mut World) -> Result<bool, String> {
-    let mut command = Command::Run;
+fn carry_out(world: &mut World, mut command: Command) -> Result<bool, String> {
+    let most = world.this_run().given_up_after;
+    let most = most.filter(|_| command == Command::Run);
     for number in 0..PROCESSES_MAX {
-        if world
-            .this_run()
-            .given_up_after
-            .is_some_and(|most| number >= most)
-        {
+        if most.is_some_and(|most| number >= most) {
             return Ok(false);
         }
         // After some processes the weather clears, so that a run can come to its end.

@@ -152,6 +152,19 @@ impl Pairs {
         Ok(())
     }
 
+    /// A process cannot keep a pair, and is told so: the account is lost, and nothing uses the pair.
+    pub(crate) fn not_kept(&mut self, token: &KeptToken) {
+        let refresh = token
+            .token
+            .refresh
+            .as_ref()
+            .map(ExposeSecret::expose_secret);
+        let mut pairs = self.0.values_mut();
+        if let Some(pair) = pairs.find(|it| it.living.as_deref() == refresh) {
+            pair.came = None;
+        }
+    }
+
     /// A process is over. What has come to it is on the disk, but for what came as it was killed.
     pub(crate) fn ended(&self, was_killed: bool, now: Duration) -> Result<(), String> {
         for (tenant, pair) in &self.0 {

@@ -126,7 +126,7 @@ pub(crate) fn run(world: &mut World, command: Command) -> Result<End, String> {
     }
     world.read_intents();
     let mut others = Vec::new();
-    for run in 0..world.run {
+    for run in world.others() {
         let path = world.folder.join(format!("{run}.jsonl"));
         others.push(LedgerState::read(&path).map_err(|it| format!("ledger {run}: {it}"))?);
     }
@@ -744,15 +744,19 @@ impl Process<'_> {
                 }
                 Effect::Send(id, request) => self.world.send(place, id, &request)?,
                 Effect::Rows(account, action) => {
-                    let rows = match self.next_rows(place, &account, action)? {
-                        Given::Rows(rows) => Some(rows),
-                        Given::NoMore => None,
-                        Given::Failed => return self.ledger_failed(),
+                    let rows = if self.world.fails(self.world.case.read_faults) {
+                        Err("the disk cannot be read".into())
+                    } else {
+                        match self.next_rows(place, &account, action)? {
+                            Given::Rows(rows) => Ok(Some(rows)),
+                            Given::NoMore => Ok(None),
+                            Given::Failed => return self.ledger_failed(),
+                        }
                     };
                     let event = Event::Rows {
                         account,
                         action,
-                        rows: Ok(rows),
+                        rows,
                     };
                     if self.world.case.is_odd {
                         let late = self.world.lateness();
@@ -762,7 +766,16 @@ impl Process<'_> {
                         self.lanes[place].lane.on(event, now);
                     }
                 }
-                Effect::Keep(_, token) => self.world.pairs.keep(token)?,
+                Effect::Keep(key, token) => {
+                    let can_fail = token.token.refresh.is_some();
+                    if can_fail && self.world.fails(self.world.case.keep_faults) {
+                        self.world.pairs.not_kept(&token);
+                        let event = Event::NotKept(key, "no space".to_owned());
+                        self.lanes[place].lane.on(event, now);
+                    } else {
+                        self.world.pairs.keep(token)?;
+                    }
+                }
                 Effect::Answer(id, answer) => self.answers.push((id, answer)),
                 Effect::Wait(until) => {
                     self.lanes[place].wakes = until.map(|at| self.world.since_start(at));

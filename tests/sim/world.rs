@@ -85,6 +85,8 @@ pub(crate) struct World {
     /// The run that is at work, and its ledger.
     pub(crate) run: usize,
     pub(crate) disk: SimDisk,
+    /// The runs that are at work no more: the ledger of each, how much of it was read, and what its rows ask for.
+    left: BTreeMap<usize, (SimDisk, usize, Vec<Meant>)>,
     /// Where the program finds files.
     pub(crate) folder: PathBuf,
     /// What the rows of the run ask for.
@@ -154,6 +156,7 @@ impl World {
             sandbox,
             run: 0,
             disk: SimDisk::default(),
+            left: BTreeMap::new(),
             folder,
             meant: Vec::new(),
             now: Duration::ZERO,
@@ -194,11 +197,31 @@ impl World {
         &self.case.runs[self.run].options
     }
 
-    /// Begins a run whose rows ask for this. Nothing is agreed to but what they ask for.
+    /// Begins a run whose rows ask for this.
     pub(crate) fn begin(&mut self, run: usize, meant: Vec<Meant>) {
+        (self.disk, self.read) = (SimDisk::default(), 0);
+        self.agree(run, meant);
+    }
+
+    /// Goes on with a run that was left, or leaves the one at work; another is to begin.
+    pub(crate) fn go_on(&mut self, run: Option<usize>) {
+        let meant = std::mem::take(&mut self.meant);
+        let leaving = (std::mem::take(&mut self.disk), self.read, meant);
+        self.left.insert(self.run, leaving);
+        if let Some((run, (disk, read, meant))) = run.and_then(|run| self.left.remove_entry(&run)) {
+            (self.disk, self.read) = (disk, read);
+            self.agree(run, meant);
+        }
+    }
+
+    /// The runs that were at work before this one, or in between.
+    pub(crate) fn others(&self) -> impl Iterator<Item = usize> {
+        self.left.keys().copied()
+    }
+
+    /// Nothing is agreed to but what the rows of the run at work ask for.
+    fn agree(&mut self, run: usize, meant: Vec<Meant>) {
         self.run = run;
-        self.disk = SimDisk::default();
-        self.read = 0;
         self.agreed.clear();
         for (row, meant) in self.case.runs[run].rows.iter().zip(&meant) {
             if *meant == Meant::Sent {
@@ -257,6 +280,11 @@ impl World {
     /// Moves the time on.
     pub(crate) fn move_to(&mut self, at: Duration) {
         self.now = self.now.max(at);
+    }
+
+    /// Whether something fails that does so many times of a hundred.
+    pub(crate) fn fails(&mut self, percent: u32) -> bool {
+        percent > 0 && !self.is_fair && self.draw.is(percent)
     }
 
     /// The wall clock of our machine is set. Returns whether it shows another time.
