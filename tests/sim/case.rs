@@ -296,10 +296,10 @@ impl Case {
                 Between::ClockSet,
                 Between::Restart,
             ]);
-            if later.is(20) {
+            if later.is(if between == Between::ClockSet { 60 } else { 15 }) {
                 // So few for so long that what several processes sent counts together.
-                weather["zendesk"]["permanent_quota"] = "20/10m".into();
-                weather["sunco"]["quota"] = "30/10m".into();
+                weather["zendesk"]["permanent_quota"] = "20/1h".into();
+                weather["sunco"]["quota"] = "30/1h".into();
                 weather["zoho"]["credits"] = "300/1h".into();
             }
         }
@@ -315,7 +315,7 @@ impl Case {
         let (mut read_faults, mut keep_faults) = (0, 0);
         if let Some(later) = &mut later {
             read_faults = later.rate(10, &[2, 20]);
-            keep_faults = later.rate(20, &[10, 50]);
+            keep_faults = later.rate(40, &[10, 50]);
             for run in &mut runs {
                 run.taking = Taking::draw(later);
                 run.options.goes_on_so = later.is(50);
@@ -323,8 +323,9 @@ impl Case {
             }
         }
         let mut kills = draw.rate(60, &[1, 2, 3]);
+        let mut stops_least = 0;
         if between != Between::Nothing {
-            kills = kills.max(3);
+            (kills, stops_least) = (kills.max(3), 10);
         }
         // Drawn apart: each seed from before these were drawn is what it was, but for them.
         let mut apart = Draw::new(seed ^ APART);
@@ -343,7 +344,7 @@ impl Case {
             keep_faults,
             between,
             role_changes: draw.rate(15, &[5]),
-            stops: draw.rate(10, &[1, 10]),
+            stops: draw.rate(10, &[1, 10]).max(stops_least),
             disk_faults: draw.rate(10, &[1, 10]),
             has_new_concurrency: apart.is(15),
             is_odd: apart.is(15),
