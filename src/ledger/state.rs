@@ -168,8 +168,14 @@ impl LedgerState {
         for it in self.pauses.iter_mut().filter(|it| is_before(&it.at)) {
             (it.at, it.until) = (it.at.after(jump), it.until.after(jump));
         }
-        let sent = self.sent.values_mut().flat_map(SentLog::times);
-        for it in sent.chain(&mut self.cut_off).filter(|it| is_before(it)) {
+        let cut_off = self.cut_off.iter_mut().filter(|it| is_before(it));
+        // Also what processes have sent that never began to work: nothing tells how their clock was set.
+        for it in self
+            .sent
+            .values_mut()
+            .flat_map(SentLog::times)
+            .chain(cut_off)
+        {
             *it = it.after(jump);
         }
         self.began = uptime.map(|uptime| (at, uptime.clone()));
