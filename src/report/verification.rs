@@ -1,7 +1,6 @@
 //! The last verification of a ledger: for `status` in numbers, for `verify` with the rows that
 //! somebody has to look at.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
