@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::CliError;
 use super::accounts::{Connection, acquaint, identify, open_connections};
-use super::earlier::{Before, is_at, read_if_whole, read_named, refusal, way_past};
+use super::earlier::{Before, is_at, read_if_whole, refusal, way_past};
 use super::files::xdg_folder;
 use super::planning::absolute;
 use super::session::{OpenRun, WorkKind};
@@ -64,17 +64,17 @@ impl OpenRun<'_> {
             }
             acquaint(&self.connections, &options.include_roles).await?;
         }
+        self.check_tenants()?;
         if is_run {
             self.check_done_at(&ledgers, names, is_done)?;
-        } else {
-            self.check_tenants()?;
         }
-        drop(ledgers);
         self.state.forget_sent();
         for it in &self.connections {
             if let Some(tenant) = it.tenant() {
                 tenants.settle(it.kind, tenant, &it.name)?;
             }
+            let stated = it.client.with(|lane| lane.stated_limit()).flatten();
+            (self.setup.stated).extend(stated.map(|stated| (it.name.clone(), stated)));
         }
         (self.tenants, self.held) = (tenants, held);
         Ok(true)
@@ -101,11 +101,16 @@ impl OpenRun<'_> {
         }
         let options = &self.setup.options;
         let done_in = &[&options.done_in[..], &options.again].concat();
-        let mut ledgers = read_named(done_in, own.is_some())?;
-        let recent = tenants.ledgers(|path| {
-            let named = done_in.iter().map(Path::new);
-            own.into_iter().chain(named).any(|it| absolute(it) == path)
-        });
+        let named = done_in.iter().map(Path::new);
+        let mut ledgers: Vec<_> = if own.is_some() {
+            // To go on needs no other ledger.
+            named.clone().filter_map(read_if_whole).collect()
+        } else {
+            let read = named.clone().map(LedgerState::read);
+            read.collect::<Result<_, _>>().map_err(CliError::refused)?
+        };
+        let known = own.into_iter().chain(named);
+        let recent = tenants.ledgers(|path| known.clone().any(|it| absolute(it) == path));
         ledgers.extend(recent.iter().filter_map(|path| read_if_whole(path)));
         Ok((tenants, ledgers))
     }
@@ -216,20 +221,16 @@ impl OpenRun<'_> {
         let options = &self.setup.options;
         let is_again = |it: &AccountName| !options.again.is_empty() && names.contains(it);
         // Those that were named come first.
-        for state in ledgers
-            .iter()
-            .take(options.done_in.len() + options.again.len())
-        {
+        let first = options.done_in.len() + options.again.len();
+        for state in ledgers.iter().take(first) {
             let counts = state.account_counts();
             for (name, then) in state.accounts() {
                 let good = counts.get(&name).map_or(0, |it| it.counted(Counted::Good));
                 let mut connections = self.connections.iter();
                 let now = connections.find(|it| it.name == name);
                 let now = now.and_then(Connection::tenant);
-                if now == Some(then.tenant.as_str())
-                    || !(is_done(&name) || is_again(&name))
-                    || good == 0
-                {
+                let is_meant = good > 0 && (is_done(&name) || is_again(&name));
+                if !is_meant || now == Some(then.tenant.as_str()) {
                     continue;
                 }
                 let now = now.map_or_else(
@@ -237,11 +238,8 @@ impl OpenRun<'_> {
                     |tenant| format!("tenant `{tenant}`"),
                 );
                 let path = state.path.to_string_lossy();
-                let option = if options.again.iter().any(|it| *it == path) {
-                    "--again"
-                } else {
-                    "--done-in"
-                };
+                let is_again = options.again.iter().any(|it| *it == path);
+                let option = ["--done-in", "--again"][usize::from(is_again)];
                 let text = format!(
                     "rows of account `{name}` were done at tenant `{}`, as ledger `{}` of `{option}` \
                      says, and the configuration leads to {now}; nothing was sent",

@@ -32,17 +32,6 @@ pub(super) struct Before<'a> {
     pub(super) ignores_pauses: bool,
 }
 
-/// Reads the ledgers that `--done-in` names. `again`: a run is gone on with, which needs no other
-/// ledger; one that cannot be read is passed over, and said.
-pub(super) fn read_named(paths: &[String], again: bool) -> Result<Vec<LedgerState>, CliError> {
-    let paths = paths.iter().map(Path::new);
-    if again {
-        return Ok(paths.filter_map(read_if_whole).collect());
-    }
-    let states = paths.map(LedgerState::read).collect::<Result<_, _>>();
-    states.map_err(CliError::refused)
-}
-
 /// Reads the ledger at `path`; `None`: it cannot be read, which is said.
 pub(super) fn read_if_whole(path: &Path) -> Option<LedgerState> {
     let warn = |error: &_| {

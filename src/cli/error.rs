@@ -85,7 +85,7 @@ impl CliError {
     }
 
     /// `error` with its causes. Of a pipe that nobody reads there is nothing to say.
-    fn plain(code: ExitCode, error: &(dyn Error + 'static)) -> Self {
+    pub(super) fn plain(code: ExitCode, error: &(dyn Error + 'static)) -> Self {
         let is_broken = |error: &(dyn Error + 'static)| {
             let error = error.downcast_ref::<io::Error>();
             error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
@@ -123,11 +123,6 @@ impl CliError {
     /// The command line, the configuration or the input is refused.
     pub(super) fn refused(error: impl Error + 'static) -> Self {
         Self::plain(ExitCode::Refused, &error).at(place_in_input(&error))
-    }
-
-    /// The input could not be read on in the middle of a run.
-    pub(super) fn input(error: &(dyn Error + 'static)) -> Self {
-        Self::message(ExitCode::Ledger, describe(error), None)
     }
 
     /// The ledger was written for another input, or another tenant.
@@ -189,7 +184,7 @@ impl From<SinkFailed> for CliError {
     fn from(failed: SinkFailed) -> Self {
         match failed.0.downcast_ref::<LedgerError>() {
             Some(error) => Self::from(error.clone()),
-            None => Self::input(failed.0.as_ref()),
+            None => Self::plain(ExitCode::Ledger, failed.0.as_ref()),
         }
     }
 }
@@ -202,7 +197,15 @@ impl From<InputError> for CliError {
 
 impl From<PlanError> for CliError {
     fn from(error: PlanError) -> Self {
-        Self::refused(error)
+        let is_misread = match &error {
+            PlanError::Protect { source, .. } => source.as_deref().and_then(Excerpt::of_error),
+            _ => None,
+        };
+        // No option tells how a protect list is read.
+        let help = is_misread.map(|_| {
+            "give the list one column called `id` below a header in line 1, or nothing but ids, one a line"
+        });
+        Self::refused(error).or_help(help.map(str::to_owned))
     }
 }
 

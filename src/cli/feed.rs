@@ -2,7 +2,6 @@
 //! account has a queue of its own. A row that the caller's identity spares ends here.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use futures::FutureExt as _;
@@ -24,6 +23,7 @@ type Block = (Vec<Task>, Vec<OutcomeEntry>);
 pub(super) type QueueSources = BTreeMap<(AccountName, Option<Action>), QueueSource>;
 
 /// Gives lanes the rows of a ledger.
+#[derive(Debug)]
 pub(super) struct Feed {
     state: LedgerState,
     recorder: Arc<Recorder>,
@@ -31,6 +31,7 @@ pub(super) struct Feed {
 }
 
 /// Where the rows of a queue are read from.
+#[derive(Debug)]
 pub(super) enum QueueSource {
     /// The plan. The rule ends rows that the caller's identity spares. The users whom this run has
     /// deleted before, softly at least, stand with the row.
@@ -128,12 +129,6 @@ impl RowSource for Feed {
             Ok(Some(rows))
         }
         .boxed()
-    }
-}
-
-impl fmt::Debug for Feed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Feed")
     }
 }
 

@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::CliError;
+use super::files::xdg_folder;
 use super::planning::{DASH, Planned, Planning};
 use super::setup::{self, Setup};
 use super::terminal::tell;
@@ -127,8 +128,15 @@ pub(super) fn unfinished(ledger: &Path) -> CliError {
     CliError::refuse(text, "remove the file, and run or plan the input again")
 }
 
+/// Begins a ledger of requests that delete nobody, for the next processes at the same tenants to count.
+pub(super) fn begin_log(setup: &Setup) -> Result<(LedgerWriter, LedgerState), CliError> {
+    let folder = xdg_folder("XDG_STATE_HOME", ".local/state", "lookups");
+    let folder = folder.unwrap_or_else(|| std::env::temp_dir().join("userpurge-lookups"));
+    LedgerWriter::create_log(&folder, header(setup)).map_err(CliError::refused)
+}
+
 /// The header of a ledger that begins now.
-pub(super) fn header(setup: &Setup) -> RunHeader {
+fn header(setup: &Setup) -> RunHeader {
     let accounts = setup.outline.accounts.iter();
     RunHeader {
         run_id: RunId::new(Uuid::now_v7().to_string()),

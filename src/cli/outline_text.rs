@@ -24,6 +24,15 @@ use crate::words::{clock, count, cut, duration, grouped};
 /// How many characters of an id are shown; two fit a line.
 const ID_CHARS_MAX: usize = 30;
 
+/// What is said of ids, lines and rows that are not as most are: the words for one, for many, and for both.
+const REMARKS: [&str; 5] = [
+    "id has | ids have | blanks around, which were taken off",
+    "id has | ids have | an export's prefix `zcrm_`, which was taken off",
+    "line begins with # and was | lines begin with # and were | passed over, as comments are",
+    "line holds | lines hold | other words behind the id, which are passed over",
+    "row is | rows are | taken although a cell is blank that `--where-not` or `!=` asks about",
+];
+
 /// The plan for people. `connections`: the callers, as far as they are known.
 pub(super) fn text(setup: &Setup, planned: &Planned, connections: &[Connection]) -> String {
     let plan = &planned.plan;
@@ -151,10 +160,6 @@ fn head(setup: &Setup, planned: &Planned) -> Vec<String> {
     head.extend((!columns.is_empty()).then(|| columns.join(", ")));
     let passed = |it| format!("(column `{it}` was passed over: it names no account or action)");
     head.extend(planned.passed_over.iter().map(passed));
-    let blanks = "blanks around, which were taken off";
-    head.extend(remark(plan.trimmed, ["id has", "ids have"], [blanks; 2]));
-    let prefix = "an export's prefix `zcrm_`, which was taken off";
-    head.extend(remark(plan.unprefixed, ["id has", "ids have"], [prefix; 2]));
     for (ledger, account, tenant) in done_at(planned) {
         let tenant = tenant.as_deref().unwrap_or("a tenant that is not known");
         let ledger = ledger.display();
@@ -162,18 +167,19 @@ fn head(setup: &Setup, planned: &Planned) -> Vec<String> {
             "{account}: done before at {tenant}, as {ledger} says"
         ));
     }
-    let begin = ["line begins with # and was", "lines begin with # and were"];
-    let taken = ["taken for a comment", "taken for comments"];
-    head.extend(remark(plan.asides.comments, begin, taken));
-    let words = "other words behind the id, which are passed over";
-    let hold = ["line holds", "lines hold"];
-    head.extend(remark(plan.asides.remarks, hold, [words; 2]));
-    let blank = "taken although a cell is blank that `--where-not` or `!=` asks about";
-    head.extend(remark(
-        plan.asides.blank,
-        ["row is", "rows are"],
-        [blank; 2],
-    ));
+    let asides = &plan.asides;
+    let counts = [
+        plan.trimmed,
+        plan.unprefixed,
+        asides.comments,
+        asides.remarks,
+        asides.blank,
+    ];
+    for (count, words) in counts.into_iter().zip(REMARKS) {
+        let words: Vec<&str> = words.split(" | ").collect();
+        let noun = words[usize::from(count != 1)];
+        head.extend((count > 0).then(|| format!("({} {noun} {})", grouped(count), words[2])));
+    }
     if let (Some(path), Some(ids)) = (&setup.options.protect, planned.protected) {
         let folder = setup::folder().unwrap_or_default();
         let path = Path::new(path);
@@ -188,12 +194,6 @@ fn head(setup: &Setup, planned: &Planned) -> Vec<String> {
 fn done_at(planned: &Planned) -> impl Iterator<Item = &DoneAt> {
     let all = planned.done_at.iter();
     all.filter(|(_, account, _)| planned.plan.done.contains(account))
-}
-
-/// A remark about so many ids or lines, in the words for one and for many; `None`: it is about none.
-fn remark(count: u64, nouns: [&str; 2], words: [&str; 2]) -> Option<String> {
-    let form = usize::from(count != 1);
-    (count > 0).then(|| format!("({} {} {})", grouped(count), nouns[form], words[form]))
 }
 
 /// What `--canary` does.
@@ -225,10 +225,8 @@ fn takes(setup: &Setup, plan: &Plan, now: Time) -> String {
     let Some((time, name, rows)) = longest.filter(|(time, ..)| !is_none(*time)) else {
         return "No limit makes this wait.".to_owned();
     };
-    let limits = setup
-        .account(name)
-        .map(|it| (it, it.limits.clone().shared()));
-    let why = limits.and_then(|(it, limits)| Some(it.limit_told(deciding_limit(&rows, &limits)?)));
+    let account = setup.account(name);
+    let why = account.and_then(|it| Some(it.limit_told(deciding_limit(&rows, &setup.limits(it))?)));
     let why = why.map_or_else(String::new, |why| format!(" ({why})"));
     let ends = clock(now.after(time), now, &TimeZone::system());
     let takes = duration(time);

@@ -24,8 +24,8 @@ use crate::input::{
     self, Columns, Excerpt, Format, InputError, InputSource, InputTable, ReadOptions, Resolved,
     fingerprint,
 };
-use crate::ledger::{Durability, Good, LedgerError, LedgerHandle, LedgerReader, LedgerState};
-use crate::plan::{Plan, Planner, ProtectList, likely_id_column};
+use crate::ledger::{Durability, Good, LedgerHandle, LedgerReader, LedgerState};
+use crate::plan::{Plan, PlanError, Planner, ProtectList, likely_id_column};
 use crate::report::named_config;
 use crate::report::text::{self, again};
 use crate::words;
@@ -377,24 +377,12 @@ fn read_rows(
     decider: &Planner,
     source: &mut InputSource,
     ledger: Option<&LedgerHandle>,
-) -> Result<Plan, CliError> {
+) -> Result<Plan, PlanError> {
     let Some(ledger) = ledger else {
-        return Ok(decider.plan(source, None)?);
+        return decider.plan(source, None);
     };
-    let mut failed: Option<LedgerError> = None;
-    let mut append = |entry: Entry| {
-        let appended = block_on(ledger.append(entry, Durability::Queued));
-        appended.map_err(|error| {
-            failed = Some(error.clone());
-            error.into()
-        })
-    };
-    let plan = decider.plan(source, Some(&mut append));
-    // Nothing has been sent, whatever it is.
-    match failed {
-        Some(error) => Err(CliError::refused(error)),
-        None => Ok(plan?),
-    }
+    let mut append = |entry| Ok(block_on(ledger.append(entry, Durability::Queued))?);
+    decider.plan(source, Some(&mut append))
 }
 
 /// Refuses to go on with ids from a column that holds none, while another does.

@@ -67,28 +67,22 @@ pub(super) fn ask(
     output: &mut dyn Write,
 ) -> Result<(), CliError> {
     writeln!(output, "{}", weighted_for_stderr(asks))?;
-    let number = [rows.to_string()];
-    let (wanted, what, word) = if rows > NUMBER_ROWS_MAX && !tenants.is_empty() {
-        let tenants: Vec<String> = tenants.iter().map(|it| (*it).to_owned()).collect();
-        (
-            tenants,
-            "the tenant's name".to_owned(),
-            "name as it is shown",
-        )
-    } else {
-        // A number is wanted and not a `y`, because fingers type that by themselves.
-        (Vec::from(number), rows.to_string(), "number")
+    // A number is wanted and not a `y`, because fingers type that by themselves.
+    let number = rows.to_string();
+    let wanted = match tenants {
+        [_, ..] if rows > NUMBER_ROWS_MAX => tenants,
+        _ => &[number.as_str()],
     };
-    for (place, name) in (1..).zip(&wanted) {
+    for (place, name) in (1..).zip(wanted) {
         let of_all = match wanted.len() {
             1 => String::new(),
             all => format!(" ({place} of {all})"),
         };
         let prompt = format!("Type {name} to go on{of_all}: ");
         if !is_typed(name, &prompt, input, output)? {
-            let message = format!("{what} was not typed; nothing was sent");
+            let message = format!("`{name}` was not typed; nothing was sent");
             let help =
-                format!("run it again and type the {word}, if the plan above is what you want");
+                "run it again and type what is asked for, if the plan above is what you want";
             return Err(CliError::refuse(message, help));
         }
     }
@@ -109,11 +103,8 @@ fn is_typed(
         let subdomain = wanted.strip_suffix(ZENDESK_DOMAIN).unwrap_or(wanted);
         let digits = answer.replace([',', '_', '.', '\''], "");
         let is_number = wanted.parse::<u64>().is_ok() && digits.parse() == wanted.parse::<u64>();
-        if is_number
-            || [wanted, subdomain]
-                .iter()
-                .any(|it| answer.eq_ignore_ascii_case(it))
-        {
+        let is = |name: &str| answer.eq_ignore_ascii_case(name);
+        if is_number || is(wanted) || is(subdomain) {
             return Ok(true);
         }
         if attempt < ANSWERS_MAX {

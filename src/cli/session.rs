@@ -3,6 +3,7 @@
 //! it out.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io;
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -12,20 +13,20 @@ use roaring::RoaringTreemap;
 use super::accounts::Connection;
 use super::args::WorkArgs;
 use super::feed::count_foreign;
-use super::ledgers::NewLedger;
+use super::ledgers::{NewLedger, begin_log};
 use super::outline_text;
 use super::planning::{Planned, absolute};
 use super::question;
 use super::recorder::Recorder;
 use super::setup::Setup;
-use super::terminal::{can_ask, put_page, put_standing, tell};
+use super::terminal::{can_ask, put_page, standing, tell};
 use super::work::notify;
 use super::{CliError, ExitCode};
 use crate::domain::{
-    AccountName, AccountPlan, Action, AgreedBy, Entry, LaneStop, ProviderKind, SessionStart, Task,
-    Uptime, UserId, WallClock,
+    AccountName, AccountPlan, Action, AgreedBy, Counts, Entry, LaneStop, ProviderKind, RunState,
+    SessionStart, Task, Uptime, UserId, WallClock,
 };
-use crate::lane::{FailureLimit, WorkSpec};
+use crate::lane::{FailureLimit, Lane, WorkSpec};
 use crate::ledger::{LedgerState, LedgerWriter, PlanRows, Queues, Tenants};
 use crate::plan::{Standing, count_standing, requests_of, standing_told};
 use crate::run::{Durability, EventSink as _, StopSignals};
@@ -101,7 +102,7 @@ impl<'a> OpenRun<'a> {
         let notify = || command.iter().for_each(|command| notify(command, &ledger));
         if !self.connect(&self.queues.keys().cloned().collect()).await? {
             self.writer.finish().await?;
-            put_standing(&self.state)?;
+            put_page(&standing(&self.state))?;
             notify();
             return Ok(ExitCode::Stopped);
         }
@@ -115,15 +116,22 @@ impl<'a> OpenRun<'a> {
         ended
     }
 
-    /// Shows how the users of the plan stand, and carries nothing out.
+    /// Shows how the users of the plan stand, and carries nothing out. What is asked counts for the next process.
     pub(super) async fn show_live(mut self) -> Result<ExitCode, CliError> {
-        self.recorder = Arc::default();
+        let (log, requests) = begin_log(&self.setup)?;
         let is_connected = self.connect(&self.queues.keys().cloned().collect()).await?;
         if is_connected && let WorkKind::Run(planned) = &self.kind {
             self.refuse_shared_users()?;
+            self.tenants.note(&absolute(&requests.path));
+            self.recorder.attach(log.handle()).await?;
+            let begun = Entry::Session(Box::new(self.start("run", 0, Vec::new())));
+            self.recorder.record(begun, Durability::Synced).await?;
             put_page(&outline_text::text(&self.setup, planned, &self.connections))?;
             self.show_standing().await?;
+            let end = Entry::end(RunState::Finished, Counts::default());
+            self.recorder.record(end, Durability::Synced).await?;
         }
+        log.finish().await?;
         self.writer.finish().await?;
         Ok(ExitCode::Success)
     }
@@ -138,22 +146,22 @@ impl<'a> OpenRun<'a> {
             let mut standing = Standing::new();
             for (action, rows) in queues {
                 let mut rows = PlanRows::open(state, line.name.clone(), *action, rows)?;
-                let mut tasks = Vec::new();
+                let mut tasks: Vec<Task> = Vec::new();
                 // Bounded by the rows of the queue.
-                let mut is_read = false;
-                while !is_read || !tasks.is_empty() {
-                    if !is_read && tasks.len() < USERS_MAX {
-                        let block = rows.next_block(state)?;
-                        is_read = block.is_empty();
-                        tasks.extend(block);
-                        continue;
+                loop {
+                    let block = rows.next_block(state)?;
+                    let is_read = block.is_empty();
+                    tasks.extend(block);
+                    if !tasks.is_empty() && (is_read || tasks.len() >= USERS_MAX) {
+                        let ids: Vec<UserId> = tasks.iter().map(|it| it.id.clone()).collect();
+                        let states = line.client.looks(&ids).await;
+                        let states = states.map_err(|error| line.refused(&error))?;
+                        for (task, state) in tasks.drain(..).zip(&states) {
+                            count_standing(&mut standing, &task, state, include);
+                        }
                     }
-                    let some: Vec<Task> = tasks.drain(..USERS_MAX.min(tasks.len())).collect();
-                    let ids: Vec<UserId> = some.iter().map(|task| task.id.clone()).collect();
-                    let states = line.client.looks(&ids).await;
-                    let states = states.map_err(|error| line.refused(&error))?;
-                    for (task, state) in some.iter().zip(&states) {
-                        count_standing(&mut standing, task, state, include);
+                    if is_read {
+                        break;
                     }
                 }
             }
@@ -262,17 +270,27 @@ impl<'a> OpenRun<'a> {
 
     /// How many of the rows are sent, of a run that is gone on with.
     fn describe(&self, count: u64) -> String {
-        let wanted = self.queues.values().flat_map(BTreeMap::values);
-        let in_doubt = self.state.in_doubt();
-        let doubt: u64 = wanted.map(|rows| (&in_doubt & rows).len()).sum();
-        let doubt = match doubt {
-            0 => String::new(),
-            1 => "; the answer for 1 is missing, it is checked first".to_owned(),
-            doubt => format!("; the answers for {doubt} are missing, they are checked first"),
-        };
+        let (in_doubt, mut missing) = (self.state.in_doubt(), [0, 0]);
+        for connection in &self.connections {
+            for (action, rows) in self.queues.get(&connection.name).into_iter().flatten() {
+                let lane = |lane: &mut Lane| lane.looks_before(&connection.name, *action);
+                let is_looked_for = connection.client.with(lane) == Some(true);
+                missing[usize::from(!is_looked_for)] += in_doubt.intersection_len(rows);
+            }
+        }
         let rows = self.state.counts().total();
         let ledger = self.state.path.display();
-        format!("{ledger}: {count} of {rows} rows to send{doubt}")
+        let mut told = format!("{ledger}: {count} of {rows} rows to send");
+        for (answers, what) in missing.into_iter().zip(["checked first", "sent again"]) {
+            if answers > 0 {
+                let _ = write!(
+                    told,
+                    "; {} missing: {what}",
+                    words::count(answers, "answer")
+                );
+            }
+        }
+        told
     }
 
     /// Says how many rows are of another organisation, as far as the callers show it.
@@ -282,13 +300,13 @@ impl<'a> OpenRun<'a> {
                 continue;
             };
             let rule = connection.rule(&self.setup.options);
-            let (noun, verb) = match count_foreign(&self.state, &rule, queues)? {
-                0 => continue,
-                1 => ("1 id".to_owned(), "is"),
-                count => (format!("{count} ids"), "are"),
-            };
+            let foreign = count_foreign(&self.state, &rule, queues)?;
+            if foreign == 0 {
+                continue;
+            }
+            let ids = words::count(foreign, "id");
             tell(&format!(
-                "{}: {noun} {verb} another org's, whose ids do not begin with {}; nothing is sent for \
+                "{}: {ids} of another org, which do not begin with {}; nothing is sent for \
                  them, and they end invalid (if you are sure, give `--force-foreign-ids`)",
                 rule.account,
                 rule.id_prefix.as_deref().unwrap_or_default()
@@ -348,7 +366,7 @@ impl<'a> OpenRun<'a> {
             ahead.canary = specs.get(name).and_then(|spec| spec.canary);
             let connection = self.connections.iter().find(|it| it.name == *name);
             if let (Some(connection), Some(account)) = (connection, self.setup.account(name)) {
-                let requests = requests_of(&rows, &account.limits.clone().shared());
+                let requests = requests_of(&rows, &self.setup.limits(account));
                 ahead.limits = connection.client.limits_ahead(&requests);
             }
             ahead

@@ -1,12 +1,13 @@
 //! Where the configuration is and what it says, with and without its secrets.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::CliError;
 use super::terminal::tell;
 use crate::config::{self, AccountSettings, Outline, process_variable};
-use crate::domain::{AccountName, Action, RunOptions};
+use crate::domain::{AccountLimits, AccountName, Action, Quota, RunOptions};
 use crate::plan::time_at_limit;
 use crate::words;
 
@@ -15,6 +16,8 @@ use crate::words;
 pub(super) struct Setup {
     pub(super) outline: Outline,
     pub(super) options: RunOptions,
+    /// The limit of all requests that a provider has stated in an answer, by account.
+    pub(super) stated: BTreeMap<AccountName, Quota>,
 }
 
 impl Setup {
@@ -32,7 +35,11 @@ impl Setup {
         options.config = file.as_ref().map(|path| path.display().to_string());
         options.config_named = config.is_some();
         let outline = config::load_outline(file.as_deref(), &process_variable)?;
-        Ok(Self { outline, options })
+        Ok(Self {
+            outline,
+            options,
+            stated: BTreeMap::new(),
+        })
     }
 
     /// The account's part of the configuration.
@@ -44,9 +51,13 @@ impl Setup {
     /// The least time that rows of an account, how many of which action, take under its limits.
     pub(super) fn time(&self, name: &AccountName, rows: &[(Action, u64)]) -> Duration {
         let account = self.account(name);
-        account.map_or(Duration::ZERO, |it| {
-            time_at_limit(rows, &it.limits.clone().shared())
-        })
+        account.map_or(Duration::ZERO, |it| time_at_limit(rows, &self.limits(it)))
+    }
+
+    /// The limits that hold for an account: no more than its provider has stated, and of that this program's share.
+    pub(super) fn limits(&self, account: &AccountSettings) -> AccountLimits {
+        let stated = self.stated.get(&account.name).copied();
+        account.limits.clone().at_most(stated).shared()
     }
 }
 

@@ -65,11 +65,8 @@ fn weighted(text: &str, colours: bool) -> Cow<'_, str> {
         return text.into();
     }
     let heavy = |words: &str| {
-        style(words.to_owned())
-            .bold()
-            .red()
-            .force_styling(true)
-            .to_string()
+        let words = style(words).bold().red();
+        words.force_styling(true).to_string()
     };
     let text = text.replace(FINAL, &heavy(FINAL));
     match text.strip_prefix(ERROR) {
@@ -115,9 +112,12 @@ pub(super) fn put_page(text: &str) -> io::Result<()> {
     put_with(|out| writeln!(out, "{}", text.trim_end_matches('\n')))
 }
 
-/// Puts out where the run of a ledger stands, which nobody is writing.
-pub(super) fn put_standing(state: &LedgerState) -> io::Result<()> {
-    put_summary(&Summary::new(state, false))
+/// Where the run of a ledger stands, which nobody is writing, and why rows are not done.
+pub(super) fn standing(state: &LedgerState) -> String {
+    // A line that cannot be read any more is no reason to be silent about all others.
+    let why = report::why(state).unwrap_or_default();
+    let summary = Summary::new(state, false);
+    report::text::render(&Summary { why, ..summary }, columns(&Term::stdout()))
 }
 
 /// Puts out where a run stands.
@@ -128,13 +128,7 @@ pub(super) fn put_summary(summary: &Summary) -> io::Result<()> {
 /// Puts data out. A reader that went away is an error.
 pub(super) fn put(text: &str) -> io::Result<()> {
     let text = shown(text);
-    put_with(|out| {
-        out.write_all(text.as_bytes())?;
-        if text.ends_with('\n') {
-            return Ok(());
-        }
-        out.write_all(b"\n")
-    })
+    put_with(|out| writeln!(out, "{}", text.strip_suffix('\n').unwrap_or(&text)))
 }
 
 /// Puts data out piece by piece, for what may be too long to be kept whole.

@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use console::Term;
 use tokio::task::JoinHandle;
 
 use super::accounts::limits_advice;
@@ -14,7 +13,7 @@ use super::earlier::way_past_stop;
 use super::feed::{Feed, QueueSources, add_queues};
 use super::recorder::{Recorder, locked};
 use super::session::OpenRun;
-use super::terminal::{columns, keep_clear_of, put_page, tell};
+use super::terminal::{keep_clear_of, put_page, standing, tell};
 use super::{CliError, ExitCode};
 use crate::domain::{AccountName, AccountPlan, Counted, Entry, RunState, WallClock};
 use crate::lane::{AccountEnd, WorkSpec};
@@ -99,7 +98,9 @@ pub(super) fn ended_as(
                 state = RunState::Interrupted;
             }
             AccountEnd::Done | AccountEnd::Interrupted => {}
-            AccountEnd::SourceFailed(error) => return Err(CliError::input(error.as_ref())),
+            AccountEnd::SourceFailed(error) => {
+                return Err(CliError::plain(ExitCode::Ledger, error.as_ref()));
+            }
         }
     }
     Ok(state)
@@ -154,8 +155,7 @@ fn close(ledger: &LedgerState, is_demo: bool) {
     if let Some(words) = way_past_stop(ledger) {
         tell(&words);
     }
-    let summary = report::Summary::new(ledger, false);
-    let page = report::text::render(&summary, columns(&Term::stdout()));
+    let page = standing(ledger);
     let without_next = page.rsplit_once("\nnext ").filter(|_| is_demo);
     let page = without_next.map_or(&*page, |(page, _)| page);
     // The run is over whether or not its closing words can be put out; the code must say how.

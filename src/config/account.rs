@@ -136,8 +136,11 @@ impl AccountSettings {
     /// so.
     pub fn limit_told(&self, (step, quota): (Option<Step>, Quota)) -> String {
         let usual = provider::defaults(self.kind());
+        let limits = &self.limits;
+        let is_ours = limits.share < 1.0 || limits.requests == quota;
         let (what, is_usual) = match step {
-            None => ("requests", usual.requests == quota),
+            // What is not ours the provider has stated.
+            None => ("requests", usual.requests == quota || !is_ours),
             Some(step) => {
                 let what = match step {
                     Step::Delete => "deletions",

@@ -35,6 +35,14 @@ pub struct AccountLimits {
 }
 
 impl AccountLimits {
+    /// The same with no more requests in the account's span than its server has `stated`.
+    #[must_use]
+    pub fn at_most(mut self, stated: Option<Quota>) -> Self {
+        let ours = self.requests.requests;
+        self.requests.requests = stated.map_or(ours, |it| it.requests.min(ours));
+        self
+    }
+
     /// The limits that hold for this program: its share of each.
     #[must_use]
     pub fn shared(mut self) -> Self {

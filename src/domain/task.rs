@@ -208,9 +208,4 @@ impl TaskKey {
     pub const fn bytes(self) -> [u8; 16] {
         self.0.to_le_bytes()
     }
-
-    /// The key that these are the bytes of.
-    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(u128::from_le_bytes(bytes))
-    }
 }

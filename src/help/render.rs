@@ -8,7 +8,7 @@ use crate::words::fold;
 const COLUMN_MIN: usize = 10;
 
 /// How far code and tables are indented.
-const INDENT: usize = 2;
+const INDENT: &str = "  ";
 
 /// How wide code and tables are in a man page.
 const MAN_COLUMNS: usize = 72;
@@ -72,7 +72,7 @@ pub fn text(markdown: &str, columns: usize) -> String {
             Block::Paragraph(line) => text.push_str(&fold(line, 0, columns)),
             Block::Item(item) => text.push_str(&fold(&format!("- {item}"), 2, columns)),
             Block::Code(lines) => text.push_str(&indented(&lines.join("\n"))),
-            Block::Table(rows) => text.push_str(&indented(&table(&rows, columns - INDENT))),
+            Block::Table(rows) => text.push_str(&indented(&table(&rows, columns - INDENT.len()))),
         }
         text.push('\n');
     }
@@ -128,9 +128,7 @@ fn escaped(line: &str) -> String {
 }
 
 fn indented(lines: &str) -> String {
-    let lines = lines.lines().map(|line| format!("{:INDENT$}{line}", ""));
-    let lines: Vec<String> = lines.collect();
-    lines.join("\n")
+    textwrap::indent(lines.trim_end(), INDENT)
 }
 
 /// A table in so many columns. The widest cells are folded.

@@ -4,7 +4,7 @@
 use super::lookups::{Batch, For};
 use super::requests::{Meaning, Purpose, RequestId};
 use super::{Effect, Lane, Now, RequestError};
-use crate::domain::{AccountName, FindBy, StopKind, UserId};
+use crate::domain::{AccountName, Action, FindBy, StopKind, UserId};
 use crate::provider::PrimaryContact;
 
 /// A question of a person's about an account.
@@ -65,6 +65,13 @@ impl Lane {
     pub fn find_max(&self, name: &AccountName, by: FindBy, key: &str) -> usize {
         let account = self.index_of(name).map(|index| &self.accounts[index]);
         account.map_or(0, |it| it.provider.find_max(by, key))
+    }
+
+    /// Whether users of the account are looked for before `action` is sent.
+    pub fn looks_before(&self, name: &AccountName, action: Action) -> bool {
+        let account = self.index_of(name).map(|index| &self.accounts[index]);
+        let mut steps = action.steps().iter();
+        account.is_some_and(|it| steps.any(|step| it.provider.lookup_before(*step).is_some()))
     }
 
     pub(super) fn answer(&mut self, id: RequestId, answer: Result<Meaning, RequestError>) {

@@ -26,13 +26,11 @@ struct Requests {
 pub fn time_at_limit(rows: &[(Action, u64)], limits: &AccountLimits) -> Duration {
     let (requests, first_job) = Requests::of(rows, limits);
     let of_account = limits.requests.time_for(requests.all());
-    let of_steps = limits
-        .steps
-        .iter()
-        .map(|(step, quota)| quota.time_for(requests.steps.get(step).copied().unwrap_or(0)))
-        .max()
-        .unwrap_or_default();
-    let of_steps = of_steps.saturating_add(first_job);
+    let of_step = |(step, quota): &(Step, Quota)| {
+        quota.time_for(requests.steps.get(step).copied().unwrap_or(0))
+    };
+    let of_steps = limits.steps.iter().map(of_step).max();
+    let of_steps = of_steps.unwrap_or_default().saturating_add(first_job);
     of_steps.max(of_account).max(requests.jobs)
 }
 

@@ -293,7 +293,8 @@ impl Planner {
                 Some(_) => "ambiguous_account",
             };
             let mut reason = self.no_account(text, several, "the name in the row");
-            if self.account.is_some() {
+            let is_misspelt = closest(text, self.names()).is_some();
+            if self.account.is_some() && !is_misspelt {
                 reason += "; if the column means something else, give `--account-column none`";
             }
             invalid(Field::Account, code, reason)

@@ -60,7 +60,7 @@ pub enum PlanError {
     #[error(transparent)]
     Input(#[from] InputError),
     /// The plan cannot be written down.
-    #[error("write the plan down")]
+    #[error("the plan cannot be written down")]
     Record(#[source] SinkError),
 }
 

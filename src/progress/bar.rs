@@ -55,7 +55,7 @@ impl Bars {
         screen.set_move_cursor(true);
         // Hidden until it is among the others: alone a line would draw itself, and that first, empty
         // one would stay above the others.
-        let add = |()| {
+        let add = |_| {
             let line = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
             let line = screen.add(line);
             line.set_style(
@@ -64,9 +64,8 @@ impl Bars {
             );
             line
         };
-        let lines = vec![(); state.accounts.len() + 1];
         Self {
-            lines: lines.into_iter().map(add).collect(),
+            lines: (0..=state.accounts.len()).map(add).collect(),
             screen,
             drawn: None,
             told: None,
@@ -138,11 +137,7 @@ fn columns() -> usize {
 /// The lines of the accounts, in at most `columns`.
 fn accounts(state: &State, now: Time, columns: usize) -> Vec<String> {
     let has_bar = columns >= BAR_COLUMNS_MIN;
-    let name_max = if has_bar {
-        NAME_COLUMNS_MAX
-    } else {
-        NARROW_NAME_COLUMNS_MAX
-    };
+    let name_max = [NARROW_NAME_COLUMNS_MAX, NAME_COLUMNS_MAX][usize::from(has_bar)];
     let name = |line: &AccountLine<'_>| cut(line.account, name_max);
     let lines: Vec<_> = state.lines(now, false).collect();
     let widths = lines.iter().map(|line| name(line).chars().count());

@@ -95,13 +95,6 @@ impl Progress {
         }
     }
 
-    /// Where it stands at `now`, a line for each account: for whoever asks in between.
-    pub fn told(&mut self, now: Time) -> Vec<String> {
-        self.state.tick(now);
-        let lines = self.state.lines(now, false);
-        lines.map(|line| line.text(&self.state.zone)).collect()
-    }
-
     /// Shows where the run ended.
     pub fn finish(&mut self, now: Time) {
         self.state.tick(now);

@@ -29,11 +29,8 @@ pub(super) struct Lines {
 
 impl Lines {
     pub(super) fn tick(&mut self, state: &State, now: Time) {
-        let (is_json, every) = if self.is_json {
-            (true, JSON_EVERY)
-        } else {
-            (false, PLAIN_EVERY)
-        };
+        let is_json = self.is_json;
+        let every = [PLAIN_EVERY, JSON_EVERY][usize::from(is_json)];
         for (index, line) in state.lines(now, false).enumerate() {
             let says = self.says(&line);
             let is_due = match &self.said[index] {

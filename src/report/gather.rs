@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::document::{ActionDone, InputTold, LedgerTold, Report};
 use super::pauses::{self, Pause};
-use super::reasons::Reasons;
+use super::reasons::{Reasons, each_outcome};
 use super::refs::{Refs, counted_elsewhere, stand_ins};
 use super::sessions::Sessions;
 use super::summary::Summary;
@@ -33,14 +33,9 @@ pub(super) struct Collector {
 }
 
 impl Report {
-    /// Reads the ledger at `path`, also while a process is writing it, checking every line. Find out
-    /// about `is_locked` *before*, as with [`Summary::new`]. `now`: when this is.
-    pub fn read(path: &Path, is_locked: bool, now: Time) -> Result<Self, LedgerError> {
-        Self::read_all(&[(path.to_owned(), is_locked)], now)
-    }
-
-    /// The same of several ledgers, with a sum over them: of rows about one user and action, the one that
-    /// ended last counts, and no other.
+    /// Reads ledgers, also while a process is writing them, checking every line; with a sum over them: of
+    /// rows about one user and action, the one that ended last counts, and no other. Find out about each lock
+    /// *before*, as with [`Summary::new`]. `now`: when this is.
     pub fn read_all(ledgers: &[(PathBuf, bool)], now: Time) -> Result<Self, LedgerError> {
         let collectors = ledgers.iter().map(|(path, _)| Collector::read(path));
         let mut collectors = collectors.collect::<Result<Vec<_>, _>>()?;
@@ -187,16 +182,10 @@ impl Collector {
         if wanted.is_empty() {
             return Ok(());
         }
-        let began = self.state.header.started_at;
-        let reasons = &mut self.reasons;
-        self.state.read_again(|_, entry| match entry {
-            Entry::Outcome(entry) if wanted.contains(entry.position.row) => reasons.list(entry),
-            Entry::Unsent(block) => {
-                let ends = block.outcomes(began);
-                let ends = ends.filter(|it| wanted.contains(it.position.row));
-                ends.for_each(|it| reasons.list(&it));
+        each_outcome(&self.state, |entry| {
+            if wanted.contains(entry.position.row) {
+                self.reasons.list(entry);
             }
-            _ => {}
         })
     }
 

@@ -28,7 +28,7 @@ pub use advice::mend;
 pub use document::{ActionDone, InputTold, LedgerTold, Report};
 pub use found::FoundFile;
 pub use pauses::Pause;
-pub use reasons::{BadRow, Places, Reason};
+pub use reasons::{BadRow, Places, Reason, why};
 pub use refs::{RefTold, Refs, counted_elsewhere, stand_ins, write_csv as write_refs};
 pub use rows::{LEDGER_COLUMNS, RowsBack};
 pub use sessions::{Caller, SessionTold};

@@ -8,14 +8,18 @@ use roaring::RoaringTreemap;
 use serde::Serialize;
 
 use super::advice;
-use crate::domain::{AccountName, Action, Counted, Outcome, OutcomeEntry, UserId};
-use crate::words::count;
+use crate::domain::{AccountName, Action, Counted, Entry, Outcome, OutcomeEntry, UserId};
+use crate::ledger::{LedgerError, LedgerState};
+use crate::words::{count, grouped};
 
 /// How many reasons there are at most; rows of further ones go to one for each outcome.
 const REASONS_MAX: usize = 200;
 
 /// How many spans are kept, and so stand in the JSON.
 const SPANS_MAX: usize = 200;
+
+/// How many reasons one line tells.
+const TOLD_MAX: usize = 3;
 
 /// How many rows of a reason are listed whole.
 const LISTED_MAX: usize = 20;
@@ -191,6 +195,42 @@ impl Reasons {
         });
         reasons.into_iter().map(|(_, reason)| reason).collect()
     }
+}
+
+/// Why rows of `state` are not done, on one line: the words of the report, those of the most rows first, without
+/// what they advise. Empty: all are done.
+pub fn why(state: &LedgerState) -> Result<String, LedgerError> {
+    let mut reasons = Reasons::default();
+    let bad = Some(Counted::Bad);
+    each_outcome(state, |entry| {
+        if entry.counted() == Counted::Bad && state.counted(entry.position.row) == bad {
+            reasons.apply(bad, entry);
+        }
+    })?;
+    let mut reasons = reasons.finish("", "");
+    reasons.sort_by_key(|it| std::cmp::Reverse(it.rows));
+    let told = reasons.iter().take(TOLD_MAX).map(|it| {
+        let words = it.message.as_ref().or(it.code.as_ref());
+        let words = words.and_then(|words| words.split(';').next());
+        let words = words.map_or("for other reasons", |words| words.trim_end_matches('.'));
+        format!("{} {}: {words}", grouped(it.rows), it.outcome)
+    });
+    let more = reasons.len().saturating_sub(TOLD_MAX) as u64;
+    let more = (more > 0).then(|| format!("and {}", count(more, "more reason")));
+    Ok(told.chain(more).collect::<Vec<_>>().join("; "))
+}
+
+/// Hands each outcome of the ledger of `state` to `see`; the last one of a row counts.
+pub(super) fn each_outcome(
+    state: &LedgerState,
+    mut see: impl FnMut(&OutcomeEntry),
+) -> Result<(), LedgerError> {
+    let began = state.header.started_at;
+    state.read_again(|_, entry| match entry {
+        Entry::Outcome(entry) => see(entry),
+        Entry::Unsent(block) => block.outcomes(began).for_each(|it| see(&it)),
+        _ => {}
+    })
 }
 
 /// `message` without the numbers in it, which make no reason another.

@@ -71,6 +71,9 @@ pub struct Summary {
     /// How many rows ended well whose users were seen standing since. Left out of the JSON.
     #[serde(skip)]
     pub standing: u64,
+    /// Why rows are not done, as [`why`](super::why) says; empty: it was not asked. Left out of the JSON.
+    #[serde(skip)]
+    pub why: String,
     /// When the newest entry was written. Left out of the JSON.
     #[serde(skip)]
     pub last_at: Time,
@@ -129,6 +132,7 @@ impl Summary {
             unanswered: (state.in_doubt() - &state.ended).len() - state.in_jobs(),
             in_jobs: state.in_jobs(),
             standing: state.found(Finding::Standing).len(),
+            why: String::new(),
             last_at: state.last_at,
         }
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::summary::{Summary, named_config};
 use crate::domain::{Counted, FindBy, LaneStop, Outcome, RunOptions, RunState, Said, Time};
-use crate::words::{count, duration, grouped, one_line, shell_path, shell_word, utc};
+use crate::words::{count, cut, duration, grouped, one_line, shell_path, shell_word, utc};
 
 /// How many accounts are told of by name.
 const ACCOUNTS_MAX: usize = 3;
@@ -22,9 +22,9 @@ pub(super) const ON_LIST: &str = "on the protect list";
 /// What stands before each text.
 const LABEL_CHARS: usize = 13;
 
-/// Tells where the run stands, in at most eleven lines, each with its line feed. For a terminal of so
-/// many `columns` the input's path is shortened if it is long; a wider line is the terminal's to
-/// fold.
+/// Tells where the run stands, in at most ten lines, each with its line feed. For a terminal of so
+/// many `columns` the input's path is shortened if it is long, and why rows are not done is cut; a wider
+/// line is the terminal's to fold.
 pub fn render(summary: &Summary, columns: Option<usize>) -> String {
     let mut page = String::new();
     let mut add = |label: &str, text: &str| add_line(&mut page, label, text);
@@ -40,18 +40,21 @@ pub fn render(summary: &Summary, columns: Option<usize>) -> String {
     add("time", &format!("{}, {}", time(summary), requests(summary)));
     add("done", &outcomes(summary, Counted::Good));
     add("not done", &outcomes(summary, Counted::Bad));
-    add("pending", &pending(summary));
-    if summary.outcomes.sums().skipped > 0 {
-        add("skipped", &outcomes(summary, Counted::Skipped));
+    if !summary.why.is_empty() {
+        let room = columns.map_or(usize::MAX, |it| it.saturating_sub(LABEL_CHARS));
+        add("why", &cut(&summary.why, room));
     }
-    // What stopped matters more than how the accounts share the counts.
+    add("pending", &pending(summary));
     let stops: Vec<_> = summary.stops.iter().map(stop_told).collect();
+    let (is_full, verified) = (!summary.why.is_empty(), summary.verification.as_ref());
+    let verified = verified.filter(|_| !is_full || stops.is_empty());
+    // What stopped matters more than how the accounts share the counts.
     if let Some((first, others)) = stops.split_first() {
         add("stopped", &format!("{first}{}", and_more(others.len())));
-    } else if summary.accounts.len() > 1 {
+    } else if summary.accounts.len() > 1 && !(is_full && verified.is_some()) {
         add("accounts", &accounts(summary));
     }
-    if let Some(verification) = &summary.verification {
+    if let Some(verification) = verified {
         add("verified", &verification.line());
     }
     add("fingerprint", &summary.head.to_string());
@@ -129,16 +132,20 @@ fn requests(summary: &Summary) -> String {
     }
 }
 
-/// The rows that have no outcome, and what is known of some of them.
+/// The rows that have no outcome, and what is known of some of them; then those that are skipped.
 fn pending(summary: &Summary) -> String {
     let running = summary.state == RunState::Running;
     let open = [
-        (summary.unanswered, "sent, answer missing: checked first"),
+        (summary.unanswered, "sent, answer missing"),
         (summary.in_jobs, "in a job that the provider still works on"),
     ];
     let open = open.into_iter().filter(|_| !running);
     let known = std::iter::once((summary.soft_deleted, SOFT_DELETED)).chain(open);
-    with_parts(summary.outcomes.pending, known)
+    let pending = with_parts(summary.outcomes.pending, known);
+    match outcomes(summary, Counted::Skipped) {
+        none if none == "0" => pending,
+        skipped => format!("{pending}; skipped {skipped}"),
+    }
 }
 
 /// How many there are of what, as far as there are any.

@@ -35,9 +35,7 @@ impl StopSignals {
             tracing::warn!("{told}");
             self.admitting.cancel();
         } else if signal != SignalKind::hangup() {
-            tracing::warn!(
-                "stopping now: requests without an answer are checked first by `resume`"
-            );
+            tracing::warn!("stopping now: `resume` settles the requests that have no answer");
             self.waiting.cancel();
         }
     }

@@ -110,7 +110,7 @@ fn an_id_of_another_org_is_refused_unless_forced() {
     let run = [&["run", "users.csv", "--yes"][..], &CRM].concat();
     let done = world.call(&run).code(1);
     // The number that is typed is the plan's; how many are another org's is said before.
-    done.says("crm: 2 ids are another org's, whose ids do not begin with 5725767")
+    done.says("crm: 2 ids of another org, which do not begin with 5725767; nothing is sent")
         .says("delete 3 users");
     let outcomes = world.outcomes("users.csv.ledger.jsonl");
     assert_eq!(outcomes[&2]["code"], "foreign_id");

@@ -184,7 +184,7 @@ fn who_was_not_there_was_not_deleted_by_a_process_that_was_killed() {
     world
         .call(&["status", LEDGER])
         .code(0)
-        .says("1 sent, answer missing: checked first");
+        .says("1 sent, answer missing");
     world.call(&["resume", LEDGER]).code(1);
     assert_eq!(ends(&world), ["not_found no_such_user"]);
 }

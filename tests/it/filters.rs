@@ -253,7 +253,7 @@ fn a_daily_share_goes_on_behind_what_was_done() {
         status.out.contains("done         2 (2 deleted)\n"),
         "{status:?}"
     );
-    let skipped = "skipped      3 (2 done_before, 1 filtered)\n";
+    let skipped = "pending      0; skipped 3 (2 done_before, 1 filtered)\n";
     assert!(status.out.contains(skipped), "{status:?}");
     let report = ["report", "second.jsonl", "--format"];
     let json = world.call(&[&report[..], &["json"]].concat()).code(0).out;

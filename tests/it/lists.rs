@@ -167,7 +167,7 @@ fn ids_that_are_comments_are_counted_and_said() {
     );
     world
         .call(&plan_of("users.txt"))
-        .says("6 lines begin with # and were taken for comments");
+        .says("6 lines begin with # and were passed over, as comments are");
 }
 
 #[test]

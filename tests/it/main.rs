@@ -96,6 +96,7 @@ mod stopped_reads;
 mod stops;
 mod support;
 mod token_place;
+mod told;
 mod topics;
 mod transport;
 mod trust;

@@ -37,8 +37,9 @@ fn stop(name: &str) -> Entry {
     entry("stop", 800, fields)
 }
 
+/// What progress writes.
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -110,48 +111,61 @@ fn json_lines_come_at_most_every_second_and_each_is_an_object() {
     "#);
 }
 
-fn quiet(accounts: Vec<AccountPlan>) -> Progress {
-    Progress::start_on(Mode::None, accounts, TimeZone::UTC, Box::new(io::sink()))
+/// Progress, and the lines that it writes.
+pub(crate) fn plain(accounts: Vec<AccountPlan>) -> (Progress, Lines) {
+    let lines = Lines::default();
+    let to = Box::new(lines.clone());
+    let progress = Progress::start_on(Mode::Plain, accounts, TimeZone::UTC, to);
+    (progress, lines)
+}
+
+/// The line of each account at an instant.
+pub(crate) fn lines_at((progress, lines): &mut (Progress, Lines), at: Time) -> Vec<String> {
+    lines.0.lock().unwrap().clear();
+    progress.finish(at);
+    let bytes = lines.0.lock().unwrap().clone();
+    let text = String::from_utf8(bytes).unwrap();
+    text.lines().map(str::to_owned).collect()
 }
 
 #[test]
 fn every_row_that_ends_in_its_account_is_counted() {
-    let mut progress = quiet(vec![plan("acme", 10, 60), plan("crm", 1, 1000)]);
+    let mut shown = plain(vec![plan("acme", 10, 60), plan("crm", 1, 1000)]);
     for end in Outcome::ALL {
-        progress.see(&outcome("acme", end));
-        progress.see(&outcome("nobody", end));
+        shown.0.see(&outcome("acme", end));
+        shown.0.see(&outcome("nobody", end));
     }
     for finding in ["as_asked", "under_way", "standing", "unknown"] {
         let fields = json!({"row": 9, "account": "crm", "finding": finding});
-        progress.see(&entry("verify", 800, fields));
+        shown.0.see(&entry("verify", 800, fields));
     }
     let expected = [
         "acme: 12 of 12 rows, 6 not done",
         "crm: 4 of 4 rows, 2 not done",
     ];
-    assert_eq!(progress.told(at(0)), expected);
+    assert_eq!(lines_at(&mut shown, at(0)), expected);
 }
 
 #[test]
 fn the_time_left_is_the_longest_of_limits_pace_and_pause() {
-    let mut progress = quiet(vec![plan("acme", 100, 1000)]);
+    let mut shown = plain(vec![plan("acme", 100, 1000)]);
     let mut told = Vec::new();
-    told.extend(progress.told(at(0)));
+    told.extend(lines_at(&mut shown, at(0)));
     // Half is done within ten seconds: the limits say more than the pace.
-    (0..50).for_each(|_| progress.see(&outcome("acme", Outcome::Deleted)));
-    told.extend(progress.told(at(10)));
+    (0..50).for_each(|_| shown.0.see(&outcome("acme", Outcome::Deleted)));
+    told.extend(lines_at(&mut shown, at(10)));
     // One follows within a minute and a half: the pace says more.
-    (10..=60).for_each(|second| progress.tick(at(second)));
-    progress.see(&outcome("acme", Outcome::Deleted));
-    (61..=100).for_each(|second| progress.tick(at(second)));
-    told.extend(progress.told(at(100)));
+    (10..=60).for_each(|second| shown.0.tick(at(second)));
+    shown.0.see(&outcome("acme", Outcome::Deleted));
+    (61..=100).for_each(|second| shown.0.tick(at(second)));
+    told.extend(lines_at(&mut shown, at(100)));
     // Of two pauses the later instant counts, until it is over.
     for (step, until) in [(None, 100_000), (None, 20), (Some("delete"), 30)] {
-        progress.see(&pause("acme", step, until));
+        shown.0.see(&pause("acme", step, until));
     }
-    told.extend(progress.told(at(100)));
-    progress.see(&stop("acme"));
-    told.extend(progress.told(at(101)));
+    told.extend(lines_at(&mut shown, at(100)));
+    shown.0.see(&stop("acme"));
+    told.extend(lines_at(&mut shown, at(101)));
     insta::assert_snapshot!(told.join("\n"), @r#"
     acme: 0 of 100 rows, 0 not done, 16m 40s left, ends 10:00
     acme: 50 of 100 rows, 0 not done, 300/min, 8m 20s left, ends 09:51
@@ -167,11 +181,11 @@ fn slots_that_are_taken_already_are_waited_for_one_by_one() {
     for (all_free_at, left) in [(json!(at(60)), "1m 00s"), (json!(null), "10s")] {
         let limit = json!({"quota": "60/1m", "requests": 60, "taken": 60, "frees_at": at(10), "all_free_at": all_free_at});
         let limits = vec![serde_json::from_value(limit).unwrap()];
-        let mut progress = quiet(vec![AccountPlan {
+        let mut shown = plain(vec![AccountPlan {
             limits,
             ..plan("acme", 60, 0)
         }]);
-        let told = progress.told(at(0)).join("\n");
+        let told = lines_at(&mut shown, at(0)).join("\n");
         assert!(told.contains(&format!("{left} left")), "{told}");
     }
 }

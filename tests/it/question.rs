@@ -29,7 +29,7 @@ fn up_to_a_thousand_rows_want_their_number_typed_and_no_other_word() {
         }
         let screen = terminal.until("it is refused", |screen| screen.contains("code 2"));
         assert!(
-            screen.contains("3 was not typed; nothing was sent"),
+            screen.contains("`3` was not typed; nothing was sent"),
             "{screen}"
         );
         nothing_was_sent(&world);
@@ -76,7 +76,7 @@ fn more_than_a_thousand_rows_want_the_tenant_s_name_and_not_their_number() {
         }
         let screen = terminal.until("it is refused", |screen| screen.contains("code 2"));
         assert!(
-            screen.contains("the tenant's name was not typed; nothing was sent"),
+            screen.contains(&format!("`{tenant}` was not typed; nothing was sent")),
             "{screen}"
         );
         nothing_was_sent(&world);

@@ -70,7 +70,7 @@ pub(crate) fn report_of(rows: u64, entries: &[Entry]) -> (TempDir, PathBuf, Repo
     let path = folder.path().join("users.csv.ledger.jsonl");
     let entries = [&[agreed(0)], entries].concat();
     put(&path, &bytes_of(&after_plan(rows, &entries)));
-    let report = Report::read(&path, false, at(100_000)).unwrap();
+    let report = Report::read_all(&[(path.clone(), false)], at(100_000)).unwrap();
     (folder, path, report)
 }
 
@@ -819,8 +819,7 @@ fn a_stopped_run_says_why_and_how_to_go_on() {
     time         2026-11-22 09:30:00 to 09:30:45 UTC (45 s), 3 requests
     done         2 (1 deleted, 1 already_gone)
     not done     3 (1 refused, 1 failed, 1 invalid)
-    pending      6
-    skipped      1 (1 duplicate)
+    pending      6; skipped 1 (1 duplicate)
     stopped      acme: the credentials were rejected (HTTP 401, Couldn't authenticate you)
     fingerprint  HEAD
     next         userpurge resume users.csv.ledger.jsonl
@@ -857,7 +856,7 @@ fn a_running_run_is_to_be_followed_and_an_interrupted_one_says_what_is_in_doubt(
     time         2026-11-22 09:30:00, last entry 10:36:42 UTC, 2 requests
     done         1 (1 deleted)
     not done     0
-    pending      11,999 (1 sent, answer missing: checked first, 1 in a job that the provider still works on)
+    pending      11,999 (1 sent, answer missing, 1 in a job that the provider still works on)
     fingerprint  HEAD
     next         userpurge resume users.csv.ledger.jsonl
     "#);
@@ -901,7 +900,7 @@ fn who_was_seen_standing_is_to_be_tried_again() {
 }
 
 #[test]
-fn the_fullest_summary_has_eleven_lines_and_no_control_character() {
+fn the_fullest_summary_has_ten_lines_and_no_control_character() {
     let mut entries = vec![
         outcome(50, Outcome::Duplicate, 1),
         intent(51, Step::Delete, 1),
@@ -915,8 +914,16 @@ fn the_fullest_summary_has_eleven_lines_and_no_control_character() {
     }
     entries.push(end(RunState::Stopped, 3));
     entries.push(verification(2, 4));
-    let said = status(60, &entries, false).1;
-    assert_eq!(said.lines().count(), 11, "{said}");
+    let (summary, said) = status(60, &entries, false);
+    let (why, room) = ("5 failed: cap\u{1b} reached".to_owned(), Some(30));
+    let reasoned = text::render(&Summary { why, ..summary }, room);
+    assert!(
+        reasoned.contains("\nwhy          5 failed: cap  r…\n"),
+        "{reasoned}"
+    );
+    for said in [&said, &reasoned] {
+        assert_eq!(said.lines().count(), 10, "{said}");
+    }
     assert!(!said.contains('\u{1b}') && said.contains("cap [31m reached"));
 }
 

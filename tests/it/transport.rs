@@ -9,7 +9,7 @@ use rstest::rstest;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use userpurge::domain::{Time, WallClock};
+use userpurge::domain::WallClock;
 use userpurge::provider::{Reply, Request};
 use userpurge::transport::{Failure, ReqwestTransport, Transport as _};
 
@@ -48,7 +48,7 @@ async fn ask(host: &str, drip: Drip) -> (Result<Reply, Failure>, usize) {
             tokio::spawn(serve(stream, drip));
         }
     });
-    let wall = WallClock::from_fn(|| Time::from_millis(0));
+    let wall = WallClock::system();
     let transport = ReqwestTransport::within(BOUND, wall);
     let url = format!("http://{host}:{port}/users/1").parse().unwrap();
     let reply = transport.send(Request::new(Method::DELETE, url)).await;
@@ -94,7 +94,7 @@ async fn localhost_is_this_machine() {
 
 #[tokio::test]
 async fn plain_http_goes_nowhere_else() {
-    let wall = WallClock::from_fn(|| Time::from_millis(0));
+    let wall = WallClock::system();
     let transport = ReqwestTransport::within(BOUND, wall);
     for url in [
         "http://acme.example/",

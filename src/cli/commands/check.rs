@@ -27,7 +27,7 @@ type Told = Result<(Identity, RateHints, Option<&'static str>), (String, Option<
 /// Tries the credentials of every account.
 pub(in crate::cli) async fn execute(args: &CheckArgs) -> Result<ExitCode, CliError> {
     let setup = Setup::new(args.config.as_deref(), RunOptions::default(), None)?;
-    let Setup { outline, options } = &setup;
+    let (outline, options) = (&setup.outline, &setup.options);
     let before = Before::default();
     let recorder = (&Arc::default(), &StopSignals::default());
     let (mut accounts, mut failures) = (Vec::new(), Vec::new());
@@ -103,7 +103,7 @@ fn say(text: &mut String, account: &AccountSettings, told: &Told) {
         Err((error, hint)) => {
             let _ = writeln!(text, "\n  refused: {error}");
             if let Some(hint) = hint {
-                let _ = writeln!(text, "  hint: {hint}");
+                let _ = writeln!(text, "  help: {hint}");
             }
         }
     }

@@ -63,14 +63,12 @@ fn run_args(folder: &Path) -> Result<Box<RunArgs>, CliError> {
     let (input, config) = (folder.join("demo.csv"), folder.join("userpurge.toml"));
     let words = ["userpurge", "run", "--yes", "--config"].map(OsStr::new);
     let paths = [config.as_os_str(), input.as_os_str()];
-    match Cli::try_parse_from(words.into_iter().chain(paths)).map(|cli| cli.command) {
-        Ok(Command::Run(mut args)) => {
-            args.work.is_demo = true;
-            Ok(args)
-        }
-        Ok(_) => Err(CliError::bug("the demo is no run")),
-        Err(error) => Err(CliError::bug(&error.to_string())),
-    }
+    let typed = Cli::try_parse_from(words.into_iter().chain(paths));
+    let Ok(Command::Run(mut args)) = typed.map(|cli| cli.command) else {
+        return Err(CliError::bug("the demo is no run"));
+    };
+    args.work.is_demo = true;
+    Ok(args)
 }
 
 /// Holds the ledger against the sandbox's own books: as many users were touched as the ledger says.

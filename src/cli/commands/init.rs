@@ -282,11 +282,8 @@ fn choose<T>(
 fn choose_of(part: &str, question: &str) -> Result<&'static str, CliError> {
     let choices = texts(part);
     let known = |answer: &str| choices.iter().find(|(word, _)| *word == answer);
-    choose(
-        question,
-        &choices,
-        |answer| Ok(known(answer).map(|it| it.0)),
-    )
+    let take = |answer: &str| Ok(known(answer).map(|it| it.0));
+    choose(question, &choices, take)
 }
 
 /// The questions that belong to `part`.

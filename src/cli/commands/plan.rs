@@ -32,11 +32,8 @@ pub(in crate::cli) async fn execute(
         }
     };
     show(args, &setup, &planned)?;
-    Ok(if planned.plan.to_delete() == 0 {
-        ExitCode::SomeRowsBad
-    } else {
-        ExitCode::Success
-    })
+    let sends = planned.plan.to_delete() > 0;
+    Ok([ExitCode::SomeRowsBad, ExitCode::Success][usize::from(sends)])
 }
 
 fn show(args: &PlanArgs, setup: &Setup, planned: &Planned) -> Result<(), CliError> {

@@ -8,7 +8,7 @@ use crate::cli::args::{GoOnArgs, RetryArgs};
 use crate::cli::ledgers;
 use crate::cli::session::{OpenRun, WorkKind};
 use crate::cli::setup::Setup;
-use crate::cli::terminal::{put_standing, tell};
+use crate::cli::terminal::{put_page, standing, tell};
 use crate::cli::work::exit_code;
 use crate::cli::{CliError, ExitCode};
 use crate::domain::{Counted, Entry, Outcome, RunOptions, RunState};
@@ -83,11 +83,7 @@ fn refuse_unknown(only: &[Only], state: &LedgerState) -> Result<(), CliError> {
     );
     let mut nearest: Vec<&String> = known.iter().collect();
     nearest.sort_by_cached_key(|it| strsim::damerau_levenshtein(code, it));
-    let more = if nearest.len() > CODES_MAX {
-        " and others"
-    } else {
-        ""
-    };
+    let more = ["", " and others"][usize::from(nearest.len() > CODES_MAX)];
     let nearest = nearest.iter().take(CODES_MAX).map(|it| it.as_str());
     let help = format!(
         "the outcomes are {} and {STANDING}; the codes in this ledger are {}{more}",
@@ -185,17 +181,15 @@ async fn go_on(
 async fn close_done(
     kind: &WorkKind<'_>,
     writer: LedgerWriter,
-    mut state: LedgerState,
+    state: LedgerState,
 ) -> Result<ExitCode, CliError> {
     let end = state.end.as_ref();
     let is_over = end.is_some_and(|end| end.state == RunState::Finished);
     if matches!(kind, WorkKind::Resume) && !is_over {
         let end = Entry::end(RunState::Finished, state.counts());
         writer.handle().append(end, Durability::Synced).await?;
-        state = writer.finish().await?;
-    } else {
-        writer.finish().await?;
     }
+    let state = writer.finish().await?;
     let what = match kind {
         WorkKind::Retry([only]) if only.eq_ignore_ascii_case(STANDING) => {
             "no user of a row that is done was still there".to_owned()
@@ -211,7 +205,7 @@ async fn close_done(
         "{}: {what}; nothing was sent",
         state.path.display()
     ));
-    put_standing(&state)?;
+    put_page(&standing(&state))?;
     let counts = state.counts();
     // A run that has not reached its end is told so by the words above, which name `resume`.
     let ended = match counts.pending {

@@ -47,26 +47,16 @@ fn fresh<'a>(args: &RunArgs, disk: &'a dyn Disk) -> Result<Option<OpenRun<'a>>, 
         return Ok(None);
     }
     refuse_unkeepable(&args.input)?;
-    let ledger = args.ledger.clone();
-    let again = args.again.first().map(|first| {
-        let name = first.to_string_lossy();
-        PathBuf::from(format!(
-            "{}.again",
-            name.strip_suffix(LEDGER_SUFFIX).unwrap_or(&name)
-        ))
-    });
-    let ledger = ledger.unwrap_or_else(|| default_ledger(again.as_ref().unwrap_or(&args.input)));
+    let ledger = args.ledger.clone().unwrap_or_else(|| default_ledger(args));
     refuse_existing(&ledger, "--ledger PATH", config)?;
     let (new, writer, setup, planned) = NewLedger::begin(disk, &ledger, planning()?)?;
     if planned.plan.rows == 0 {
         let text = format!("`{}` holds no rows; nothing was sent", planned.name);
         return Err(CliError::refuse(text, "export it again, and look into it"));
     }
-    let run = open_run(args, (writer, LedgerState::read(&ledger)?), setup, planned);
-    Ok(Some(OpenRun {
-        new: Some(new),
-        ..run
-    }))
+    let mut run = open_run(args, (writer, LedgerState::read(&ledger)?), setup, planned);
+    run.new = Some(new);
+    Ok(Some(run))
 }
 
 /// A saved plan, of which nothing can be read otherwise than it was; `None`: it was to be shown alone.
@@ -103,9 +93,13 @@ async fn saved<'a>(args: &RunArgs, disk: &dyn Disk) -> Result<Option<OpenRun<'a>
 fn open_run<'a>(
     args: &RunArgs,
     opened: (LedgerWriter, LedgerState),
-    setup: Setup,
+    mut setup: Setup,
     planned: Planned,
 ) -> OpenRun<'a> {
+    // A demo's jobs are as quick as its quotas.
+    let accounts = setup.outline.accounts.iter_mut();
+    let jobs = accounts.filter_map(|it| it.limits.many.as_mut().filter(|_| args.work.is_demo));
+    jobs.for_each(|it| (it.job_begins, it.job_user) = Default::default());
     let wanted = opened.1.outstanding();
     let kind = WorkKind::Run(Box::new(planned));
     OpenRun {
@@ -114,12 +108,15 @@ fn open_run<'a>(
     }
 }
 
-/// INPUT with `.ledger.jsonl` appended; of standard input, `stdin.ledger.jsonl`.
-fn default_ledger(input: &Path) -> PathBuf {
-    let mut name = if input == Path::new(DASH) {
-        "stdin".into()
-    } else {
-        input.as_os_str().to_owned()
+/// INPUT with `.ledger.jsonl` appended; of standard input, `stdin.ledger.jsonl`; of a ledger whose rows are done
+/// again, its name with `.again` before that.
+fn default_ledger(args: &RunArgs) -> PathBuf {
+    let again = args.again.first().map(|first| first.to_string_lossy());
+    let again = again.map(|it| it.strip_suffix(LEDGER_SUFFIX).unwrap_or(&it).to_owned() + ".again");
+    let mut name = match again {
+        Some(again) => again.into(),
+        None if args.input == Path::new(DASH) => "stdin".into(),
+        None => args.input.as_os_str().to_owned(),
     };
     name.push(LEDGER_SUFFIX);
     PathBuf::from(name)

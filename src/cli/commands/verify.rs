@@ -88,7 +88,10 @@ impl OpenRun<'_> {
         let asked = self.ask_about(rows, begun).await;
         let (ended, state) = asked.map_err(CliError::once_begun)?;
         let all_good = close(args, &state, ended).map_err(CliError::once_begun)?;
-        tell(&format!("ledger {shown} fingerprint {}", state.head));
+        tell(&format!(
+            "note: {shown} has now the fingerprint {}",
+            state.head
+        ));
         Ok(exit_code(ended, all_good, signals.code()))
     }
 

@@ -6,8 +6,8 @@ use rstest::rstest;
 
 use super::server::Fault;
 use super::{EPOCH, Setup, Sim, task};
+use crate::progress::{lines_at, plain};
 use userpurge::domain::{AccountPlan, Action, Entry, Quota, Step, Time};
-use userpurge::progress::{Mode, Progress};
 
 /// When an entry says that it was made; `None`: it says nothing that progress counts.
 fn made_at(entry: &Entry) -> Option<Time> {
@@ -84,7 +84,7 @@ fn the_time_left_is_true_to_a_fifth(
         .for_each(|row| sim.server.fault(row, Fault::Unknown));
     setup.run_rows(&mut sim, (1..=rows).map(|row| task(row, action)).collect());
     let took = sim.elapsed();
-    let mut progress = Progress::start(Mode::None, false, vec![plan], EPOCH);
+    let mut shown = plain(vec![plan]);
     let mut entries = sim
         .entries
         .iter()
@@ -94,9 +94,9 @@ fn the_time_left_is_true_to_a_fifth(
     for second in (0..took.as_secs()).step_by(5) {
         let now = EPOCH.after(Duration::from_secs(second));
         while let Some((_, entry)) = entries.next_if(|(at, _)| *at <= now) {
-            progress.see(entry);
+            shown.0.see(entry);
         }
-        let line = progress.told(now).remove(0);
+        let line = lines_at(&mut shown, now).remove(0);
         waited += u32::from(line.contains(&format!("quota {quota}")));
         let truth = took.as_secs() - second;
         if let Some(left) = left_of(&line).filter(|_| second >= 120) {
