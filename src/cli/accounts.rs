@@ -30,6 +30,9 @@ const ATTEMPTS: NonZeroU32 = NonZeroU32::new(6).unwrap();
 /// How long a provider may keep a person waiting before any progress can be seen.
 const SILENCE_MAX: Duration = Duration::from_secs(4);
 
+/// What to do where no answer came that can be used.
+pub(super) const UNREACHED: &str = "check the address and the network, and try again";
+
 /// An account, ready to be spoken to.
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -249,9 +252,7 @@ impl Connection {
     pub(super) fn refused(&self, error: &RequestError) -> CliError {
         let help = match error {
             RequestError::Account { reason, .. } => Some(mend(*reason)),
-            RequestError::Passing { .. } => {
-                Some("check the address and the network, and try again")
-            }
+            RequestError::Passing { .. } => Some(UNREACHED),
             RequestError::Stopping => None,
         };
         let (name, title, error) = (&self.name, self.kind.title(), describe(error));
@@ -310,7 +311,7 @@ pub(super) fn limits_advice(
         let stated = stated.filter(|stated| stated.is_above(used))?;
         let (title, name) = (it.kind.title(), &it.name);
         Some(format!(
-            "{title} allows {name} {stated}, and the configuration takes {used}; to take all, give it requests = \"{stated}\""
+            "note: {title} allows `{name}` {stated}, and the configuration takes {used}; to take all, write `limits = {{ requests = \"{stated}\" }}` below `[accounts.{name}]`"
         ))
     };
     connections.iter().filter_map(advice).collect()

@@ -233,10 +233,8 @@ impl OpenRun<'_> {
                 if !is_meant || now == Some(then.tenant.as_str()) {
                     continue;
                 }
-                let now = now.map_or_else(
-                    || "a tenant that is not known".to_owned(),
-                    |tenant| format!("tenant `{tenant}`"),
-                );
+                let now = now.map(|tenant| format!("tenant `{tenant}`"));
+                let now = now.unwrap_or_else(|| "a tenant that is not known".to_owned());
                 let path = state.path.to_string_lossy();
                 let is_again = options.again.iter().any(|it| *it == path);
                 let option = ["--done-in", "--again"][usize::from(is_again)];

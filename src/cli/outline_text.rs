@@ -38,7 +38,8 @@ pub(super) fn text(setup: &Setup, planned: &Planned, connections: &[Connection])
     let plan = &planned.plan;
     let lines = head(setup, planned).into_iter();
     let mut text: String = lines.map(|line| wrapped(&line, 2) + "\n").collect();
-    text.push('\n');
+    // Of no account there is nothing between the head and the reasons, which begin with a line feed.
+    text.extend((plan.to_delete() > 0).then_some('\n'));
     for account in &setup.outline.accounts {
         let actions = plan.accounts.get(&account.name);
         let connection = connections.iter().find(|it| it.name == account.name);

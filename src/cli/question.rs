@@ -6,7 +6,7 @@ use std::io::{self, BufRead, Read, Write};
 use super::CliError;
 use super::accounts::Connection;
 use super::args::ConsentArgs;
-use super::terminal::weighted_for_stderr;
+use super::terminal::{weighted_for_stderr, wrapped};
 use crate::config::process_variable;
 use crate::domain::{Agreed, AgreedAccount, AgreedBy, RunOptions, WallClock};
 use crate::ledger::LedgerState;
@@ -66,7 +66,7 @@ pub(super) fn ask(
     input: &mut dyn BufRead,
     output: &mut dyn Write,
 ) -> Result<(), CliError> {
-    writeln!(output, "{}", weighted_for_stderr(asks))?;
+    writeln!(output, "{}", weighted_for_stderr(&wrapped(asks, 0)))?;
     // A number is wanted and not a `y`, because fingers type that by themselves.
     let number = rows.to_string();
     let wanted = match tenants {

@@ -118,12 +118,15 @@ impl<'a> OpenRun<'a> {
 
     /// Shows how the users of the plan stand, and carries nothing out. What is asked counts for the next process.
     pub(super) async fn show_live(mut self) -> Result<ExitCode, CliError> {
-        let (log, requests) = begin_log(&self.setup)?;
+        // Where no folder can be used, the tenants' own warning says so.
+        let log = begin_log(&self.setup).ok();
         let is_connected = self.connect(&self.queues.keys().cloned().collect()).await?;
         if is_connected && let WorkKind::Run(planned) = &self.kind {
             self.refuse_shared_users()?;
-            self.tenants.note(&absolute(&requests.path));
-            self.recorder.attach(log.handle()).await?;
+            if let Some((log, requests)) = &log {
+                self.tenants.note(&absolute(&requests.path));
+                self.recorder.attach(log.handle()).await?;
+            }
             let begun = Entry::Session(Box::new(self.start("run", 0, Vec::new())));
             self.recorder.record(begun, Durability::Synced).await?;
             put_page(&outline_text::text(&self.setup, planned, &self.connections))?;
@@ -131,7 +134,9 @@ impl<'a> OpenRun<'a> {
             let end = Entry::end(RunState::Finished, Counts::default());
             self.recorder.record(end, Durability::Synced).await?;
         }
-        log.finish().await?;
+        if let Some((log, _)) = log {
+            log.finish().await?;
+        }
         self.writer.finish().await?;
         Ok(ExitCode::Success)
     }
@@ -192,11 +197,8 @@ impl<'a> OpenRun<'a> {
         let WorkKind::Run(planned) = &self.kind else {
             tell(&self.describe(count));
             if matches!(self.kind, WorkKind::Retry(_)) {
-                tell(&outline_text::orders(
-                    &self.setup,
-                    &self.connections,
-                    &self.queues,
-                ));
+                let orders = outline_text::orders(&self.setup, &self.connections, &self.queues);
+                tell(orders.trim_end());
             }
             let specs = self.specs()?;
             if count > 0 {

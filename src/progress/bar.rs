@@ -100,7 +100,8 @@ impl Bars {
         }
         // What is written next begins below them. A closed standard error is nobody's trouble.
         let term = Term::stderr();
-        let _ = term.is_term().then(|| term.write_line(""));
+        let has_lines = term.is_term() && !state.accounts.is_empty();
+        let _ = has_lines.then(|| term.write_line(""));
     }
 
     fn draw(&mut self, state: &State, now: Time) {

@@ -212,8 +212,9 @@ pub fn why(state: &LedgerState) -> Result<String, LedgerError> {
     let told = reasons.iter().take(TOLD_MAX).map(|it| {
         let words = it.message.as_ref().or(it.code.as_ref());
         let words = words.and_then(|words| words.split(';').next());
-        let words = words.map_or("for other reasons", |words| words.trim_end_matches('.'));
-        format!("{} {}: {words}", grouped(it.rows), it.outcome)
+        let words = words.map(|words| format!(": {}", words.trim_end_matches('.')));
+        let words = words.unwrap_or_default();
+        format!("{} {}{words}", grouped(it.rows), it.outcome)
     });
     let more = reasons.len().saturating_sub(TOLD_MAX) as u64;
     let more = (more > 0).then(|| format!("and {}", count(more, "more reason")));

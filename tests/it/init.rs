@@ -450,7 +450,7 @@ fn check_tries_the_other_accounts_if_a_secret_is_missing_and_names_it() {
     let done = done
         .says("acme: Zendesk Support at")
         .says("crm: Zoho CRM at");
-    done.says("refused: `accounts.chat.key_secret` in")
+    done.says("error: `accounts.chat.key_secret` in")
         .says("environment variable `CHAT_SECRET` is not set");
     assert!(world.sandbox().log(None).len() > before);
     let done = world.call(&["check", "--json"]).code(2);

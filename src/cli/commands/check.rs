@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::cli::accounts::{Connection, open_connections};
+use crate::cli::accounts::{Connection, UNREACHED, open_connections};
 use crate::cli::args::CheckArgs;
 use crate::cli::earlier::Before;
 use crate::cli::error::describe;
@@ -76,7 +76,7 @@ async fn ask(line: &Connection) -> Told {
     };
     asked.await.map_err(|error| match error {
         RequestError::Account { reason, .. } => (describe(&error), Some(mend(reason))),
-        _ => (describe(&error), None),
+        _ => (describe(&error), Some(UNREACHED)),
     })
 }
 
@@ -101,7 +101,7 @@ fn say(text: &mut String, account: &AccountSettings, told: &Told) {
             let _ = writeln!(text, "  limits: {}", limits_told(seen));
         }
         Err((error, hint)) => {
-            let _ = writeln!(text, "\n  refused: {error}");
+            let _ = writeln!(text, "\n  error: {error}");
             if let Some(hint) = hint {
                 let _ = writeln!(text, "  help: {hint}");
             }
