@@ -200,8 +200,8 @@ fn done_at(planned: &Planned) -> impl Iterator<Item = &DoneAt> {
 /// What `--canary` does.
 pub(super) fn canary(rows: NonZeroU64) -> String {
     let told = format!(
-        "The first {rows} of each account go alone, as a canary; the others follow only if all of \
-         them are done."
+        "A canary goes first: {} of each account; the others follow only if all of these are done.",
+        count(rows.get(), "row")
     );
     wrapped(&told, 0)
 }

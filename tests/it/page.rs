@@ -94,8 +94,8 @@ fn a_plan_says_what_will_be_done_to_whom_what_will_not_and_what_to_type_next() {
       invalid, line 6462: action: the row names no action, and deleting is never a default; give one with `--action` (delete: soft delete at Zendesk, elsewhere for good; permanently-delete: soft-deleted users for good; purge: soft delete, then for good), or a column of actions
       protected, line 4: id: the id stands in the protect list
       duplicate, lines 6459, 6460: the same account, action and id stands earlier in the file
-    The first 5 of each account go alone, as a canary; the others follow only if all
-    of them are done.
+    A canary goes first: 5 rows of each account; the others follow only if all of
+    these are done.
 
     Next: userpurge run 'my users.csv' --protect vips.txt --canary 5
     "#);
@@ -124,7 +124,6 @@ fn a_plan_of_nothing_says_so_too() {
     insta::assert_snapshot!(page(&world.call(&args).code(1).out), @r#"
     users.csv: 1 row, 0 to delete, 1 invalid
     id from `id`
-
 
     Not sent (more with `-v` and `--json`):
       invalid, line 2: id: an id of this provider is digits only; name the column of the ids with --id-column

@@ -523,7 +523,7 @@ fn a_good_canary_lets_the_others_follow_and_is_kept_in_the_ledger() {
     let world = world("acme");
     run(&world, &CANARY)
         .code(0)
-        .says("The first 5 of each account go alone, as a canary");
+        .says("A canary goes first: 5 rows of each account");
     for account in ACCOUNTS {
         let calls = sent(&world, account);
         let first: Vec<_> = calls[..5].iter().filter_map(|it| it.user.clone()).collect();
