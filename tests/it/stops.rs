@@ -633,5 +633,5 @@ fn a_plan_says_when_it_stops_and_what_goes_first() {
         .call(&["plan", "users.csv", "--until", "00:00", "--canary", "3"])
         .code(0)
         .says("As --until asks, no row is begun after")
-        .says("The first 3 of each account go alone");
+        .says("A canary goes first: 3 rows of each account");
 }
