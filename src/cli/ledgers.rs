@@ -240,6 +240,9 @@ pub(super) fn refuse_existing(
             format!("name another file with `{option}`"),
         ));
     }
+    if is_locked(ledger).unwrap_or(false) {
+        return Err(LedgerError::Locked(ledger.to_owned()).into());
+    }
     let text = format!(
         "ledger `{shown}` exists already: a run of this input has been made, begun or planned"
     );

@@ -21,8 +21,10 @@ pub enum LedgerError {
     Exists(PathBuf),
     /// Another process holds the lock.
     #[error(
-        "ledger `{0}` is in use by another process; watch it with `userpurge status --follow`, \
-         or wait until it has ended"
+        "ledger `{}` is in use by another process; watch it with `userpurge status --follow {}`, \
+         or wait until it has ended",
+        .0.display(),
+        words::shell_path(.0)
     )]
     Locked(PathBuf),
     /// What is at the path is no regular file.
@@ -100,7 +102,7 @@ pub enum LedgerError {
     TenantBusy {
         /// The tenant, as the provider names it.
         tenant: String,
-        /// The ledger it works with; `None`: it has only begun.
+        /// The ledger that it has in use; `None`: it has only begun.
         ledger: Option<PathBuf>,
     },
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::disk::{RealDisk, lock_soon, make_private_folder, open_private};
+use super::disk::{RealDisk, is_locked, lock_soon, make_private_folder, open_private};
 use super::error::LedgerError;
 use super::reader::{LEDGER_SUFFIX, written_at};
 use super::state::LedgerState;
@@ -219,8 +219,10 @@ fn warn(warn: fn(&str), path: &Path, error: &io::Error) {
 }
 
 fn busy(says: Tenant) -> LedgerError {
+    let newest = says.ledgers.into_iter().next();
     LedgerError::TenantBusy {
         tenant: says.name,
-        ledger: says.ledgers.into_iter().next(),
+        // The newest may be another's still, which is over.
+        ledger: newest.filter(|it| is_locked(it).unwrap_or(false)),
     }
 }

@@ -66,6 +66,11 @@ fn one_process_at_a_time_works_at_a_tenant() {
         .says("first.csv.ledger.jsonl`; nothing was sent");
     assert_eq!(others(&world), 0);
     assert!(!world.path("second.csv.ledger.jsonl").exists());
+    // A ledger that is at work may not be taken for one to remove.
+    world
+        .call(&permanently("first.csv"))
+        .code(4)
+        .says("first.csv.ledger.jsonl` is in use by another process");
     world.finish(first).code(0);
     world.settings(json!({"latency": "0ms"}));
     world.call(&permanently("second.csv")).code(0);
@@ -110,6 +115,14 @@ fn the_folder_holds_names_of_ledgers_for_its_owner_alone_and_may_be_missing() {
     let says: Value = serde_json::from_slice(&std::fs::read(files[0].path()).unwrap()).unwrap();
     let ledger = world.path("first.csv.ledger.jsonl").display().to_string();
     assert_eq!(says["ledgers"], json!([ledger]));
+
+    // A process that has only begun there: the ledger that the file names is over.
+    let begun = std::fs::File::open(files[0].path()).unwrap();
+    begun.lock().unwrap();
+    let refused = world.call(&permanently("second.csv")).code(4);
+    let refused = refused.says("another process begins to work at this tenant");
+    assert!(!refused.err.contains("first.csv"), "{refused:?}");
+    begun.unlock().unwrap();
 
     // A ledger that is gone, a file that was cut: the work goes on.
     std::fs::remove_file(world.path("first.csv.ledger.jsonl")).unwrap();
