@@ -40,12 +40,15 @@ struct Lost {
     at: Time,
     /// How often it was tried again.
     tries: u32,
+    /// Until when the account waits for it.
+    until: Instant,
 }
 
 impl Reach {
-    /// `host` answered. Whether it had been lost.
-    pub fn heard(&mut self, host: &str) -> bool {
-        self.lost.take_if(|lost| lost.host == host).is_some()
+    /// `host` answered. Until when the account was to wait for it; `None`: it had not been lost.
+    pub fn heard(&mut self, host: &str) -> Option<Instant> {
+        let lost = self.lost.take_if(|lost| lost.host == host)?;
+        Some(lost.until)
     }
 
     /// A request to `host` that began `began` ago brought no answer.
@@ -56,6 +59,7 @@ impl Reach {
                 since: now.instant.checked_sub(began).unwrap_or(now.instant),
                 at: now.wall.before(began),
                 tries: 0,
+                until: now.instant,
             });
         }
     }
@@ -82,6 +86,7 @@ impl Reach {
         let since = since.strftime("%H:%M:%S");
         let words = format!("cannot reach {} since {since}", lost.host);
         let is_over = now.instant - lost.since + wait > patience;
+        lost.until = now.instant + wait;
         Some((words, if is_over { Err(lost.tries) } else { Ok(wait) }))
     }
 }

@@ -228,7 +228,10 @@ impl Lane {
         now: Now,
     ) {
         let Err(error) = result else {
-            if self.reach.heard(&flight.host) {
+            // It ends the wait for the host, and none that a server has asked for since.
+            let paused = self.limits.paused_until(None, now.instant);
+            let lost = self.reach.heard(&flight.host);
+            if lost.is_some_and(|own| paused.is_none_or(|until| until == own)) {
                 let words = format!("{} answers again", flight.host);
                 self.record_pause(account, None, (Duration::ZERO, words), now);
             }

@@ -339,7 +339,8 @@ impl Case {
             sync_ms: draw.one(&[0, 1, 10, 100, 5_000, 40_000]),
             kills,
             kill_every: draw.one(&[20, 100, 500]),
-            clock_steps: draw.rate(15, &[5]),
+            // Set while a process works, and again between two: nobody can tell how old anything is.
+            clock_steps: draw.rate(15, &[5]) * u32::from(between != Between::ClockSet),
             read_faults,
             keep_faults,
             between,

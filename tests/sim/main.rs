@@ -41,7 +41,7 @@ const PROCESSES_MAX: u32 = 60;
 
 /// Seeds that once broke a rule, and the fault they found. They are played first. What earlier versions of
 /// the simulation found is kept in `mutants`.
-const FOUND: [(u64, &str); 17] = [
+const FOUND: [(u64, &str); 18] = [
     (
         2973,
         "an agent whom others had soft-deleted was permanently deleted, not being listed yet",
@@ -106,6 +106,10 @@ const FOUND: [(u64, &str); 17] = [
     (
         3_020_944,
         "a bare redirect after a lost answer, which a provider file reads as a refusal, ended the row",
+    ),
+    (
+        6_003_168,
+        "a host answered again, and the wait of a day that its server had asked for was forgotten",
     ),
 ];
 

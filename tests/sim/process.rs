@@ -699,7 +699,8 @@ impl Process<'_> {
             Thing::Told(process, lane, event, asked) => {
                 let (now, now_since) = (self.world.time(), self.world.now);
                 if process == current && !self.lanes[lane].is_over {
-                    if let Some(asked) = asked {
+                    // What is in flight is dropped at the second stop, and nobody reads its answer.
+                    if let Some(asked) = asked.filter(|_| self.stops < 2) {
                         self.world.hear(asked);
                     }
                     // While accounts are asked who they are, only one lane is driven: what comes to another
