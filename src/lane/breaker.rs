@@ -1,12 +1,12 @@
 //! What stops an account before more harm is done: the circuit breaker, and the canary.
 //!
 //! The breaker trips when too much goes wrong.
-//! Two things are watched, each over a sliding window of the rows done: rows that fail, and rows
-//! that name users whom nobody knows. Over all rows since the start a long good beginning would
+//! Two things are watched, each over a sliding window of rows: of those done, which fail, and in the order
+//! of the file, which name users whom nobody knows. Over all rows since the start a long good beginning would
 //! hide a bad end; over a window it does not, and an evenly spread part of refusals, which any old
 //! file has, never adds up. Pure; nothing here knows why a row ended as it did.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::num::NonZeroU64;
 use std::str::FromStr;
@@ -33,8 +33,11 @@ const BAD_MAX: usize = 50;
 /// Percentages are not taken of fewer rows than this: 1 of 3 is no 33%.
 const SAMPLE_MIN: usize = 50;
 
-/// How many rows done are looked back on for unknown users.
+/// How many rows are looked back on for unknown users, in the order of the file.
 const UNKNOWN_WINDOW_ROWS: usize = 50;
+
+/// Of how many rows is kept whether their user is known: more than may be in hand.
+const KNOWN_MAX: usize = 16_384;
 
 /// So many unknown users among those (and no more than half of them) are what any old file has.
 const UNKNOWN_MAX: usize = 20;
@@ -77,7 +80,10 @@ pub(super) struct Breaker {
     /// Bad rows since the start.
     bad: u64,
     recent: Recent,
-    unknown: Recent,
+    /// Whether nobody knows the user of a row, by its number.
+    unknown: BTreeMap<u64, bool>,
+    /// How many of those before a row are looked at.
+    unknown_window: usize,
 }
 
 impl Breaker {
@@ -87,19 +93,28 @@ impl Breaker {
             limit,
             bad: 0,
             recent: Recent::new(WINDOW_ROWS),
-            unknown: Recent::new(UNKNOWN_WINDOW_ROWS.max(2 * looked_up)),
+            unknown: BTreeMap::new(),
+            unknown_window: UNKNOWN_WINDOW_ROWS.max(2 * looked_up),
         }
     }
 
-    /// The user of a row is there. Said when that is seen: where a job deletes many, or a quota is waited
-    /// for, the rows of unknown users end long before the others.
-    pub(super) fn is_there(&mut self) {
-        self.unknown.push(false);
+    /// Whether the user of a row is there. Said when that is seen: where a job deletes many, a quota is
+    /// waited for or answers are slow, the rows of unknown users end long before the others, or after them.
+    pub(super) fn is_there(&mut self, row: u64, is_there: bool) {
+        self.unknown.insert(row, !is_there);
+        if self.unknown.len() > KNOWN_MAX {
+            self.unknown.pop_first();
+        }
     }
 
     /// Counts a row that was sent and ended, whose user was seen before or not; returns why the account
     /// must stop, if it must.
-    pub(super) fn count(&mut self, outcome: Outcome, seen: bool) -> Option<(StopKind, Said)> {
+    pub(super) fn count(
+        &mut self,
+        row: u64,
+        outcome: Outcome,
+        seen: bool,
+    ) -> Option<(StopKind, Said)> {
         let (is_bad, is_unknown) = match outcome {
             Outcome::Failed | Outcome::Refused | Outcome::InDoubt => (true, false),
             Outcome::NotFound => (false, true),
@@ -115,7 +130,7 @@ impl Breaker {
         self.bad += u64::from(is_bad);
         self.recent.push(is_bad);
         if is_unknown || !seen {
-            self.unknown.push(is_unknown);
+            self.is_there(row, !is_unknown);
         }
         if is_bad && self.too_many_bad() {
             let counted = match self.limit {
@@ -128,12 +143,18 @@ impl Breaker {
             );
             return Some((StopKind::FailureLimit, Said::own("failure_limit", words)));
         }
-        let (marked, rows) = (self.unknown.marked, self.unknown.rows.len());
-        let is_too_many = marked > UNKNOWN_MAX && marked * 2 > rows;
-        (is_unknown && is_too_many).then(|| {
+        if !is_unknown {
+            return None;
+        }
+        let before = self.unknown.range(..=row).rev().take(self.unknown_window);
+        let (mut marked, mut rows) = (0, 0);
+        for (_, is_unknown) in before {
+            marked += usize::from(*is_unknown);
+            rows += 1;
+        }
+        (marked > UNKNOWN_MAX && marked * 2 > rows).then(|| {
             let words = format!(
-                "{} rows name users whom this account does not know",
-                self.unknown
+                "{marked} of {rows} rows in a row name users whom this account does not know"
             );
             (StopKind::NotFoundRun, Said::own("not_found_run", words))
         })

@@ -289,7 +289,7 @@ impl Lane {
                     account.canary.let_in();
                 }
                 if it.seen {
-                    account.breaker.is_there();
+                    account.breaker.is_there(row, true);
                 }
             }
             if let Some(role) = protected {

@@ -230,7 +230,7 @@ impl Lane {
             return self.end_row(row, end, now);
         }
         if !it.seen && it.at_step == 0 {
-            self.accounts[it.account].breaker.is_there();
+            self.accounts[it.account].breaker.is_there(row, true);
         }
         it.at_step += 1;
         let done = StepDone {
@@ -282,7 +282,9 @@ impl Lane {
             return;
         };
         let account = &mut self.accounts[it.account];
-        let trip = account.breaker.count(outcome, it.seen || it.at_step > 0);
+        let trip = account
+            .breaker
+            .count(row, outcome, it.seen || it.at_step > 0);
         if it.is_canary {
             let position = it.task.position;
             account.canary.count(position, outcome, code.as_deref());

@@ -339,6 +339,23 @@ fn an_even_part_of_bad_or_unknown_rows_never_stops() {
     }
 }
 
+/// Where answers are slow, the rows of unknown users end together, long after others were seen.
+#[test]
+fn a_tenth_of_unknown_users_never_stops_a_slow_purge() {
+    let mut sim = Sim::new((3_000, 3_000), 1);
+    let setup = Setup {
+        requests: "400/1m".to_owned(),
+        steps: vec![(Step::PermanentlyDelete, "700/10m".to_owned())],
+        ..Setup::default()
+    };
+    (1..=2_000)
+        .filter(|row| row % 10 == 0)
+        .for_each(|row| sim.server.fault(row, Fault::Unknown));
+    let tasks = (1..=2_000).map(|row| task(row, Action::Purge)).collect();
+    let end = setup.run_rows(&mut sim, tasks);
+    assert!(matches!(end, AccountEnd::Done), "{end:?}");
+}
+
 #[test]
 fn a_failure_limit_is_a_number_or_a_percentage() {
     for (text, limit) in [
