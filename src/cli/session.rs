@@ -359,10 +359,7 @@ impl<'a> OpenRun<'a> {
     fn ahead(&self, specs: &BTreeMap<AccountName, WorkSpec>) -> Vec<AccountPlan> {
         let account = |(name, queues): (&AccountName, &Queues)| {
             let rows: Vec<_> = queues.iter().map(|(it, rows)| (*it, rows.len())).collect();
-            let mut ahead = AccountPlan::untimed(name.clone(), rows.iter().map(|it| it.1).sum());
-            let planned = self.state.planned_rows().filter(|(of, ..)| *of == name);
-            let planned: u64 = planned.map(|(_, _, rows)| rows.len()).sum();
-            ahead.ended = planned.saturating_sub(ahead.rows);
+            let mut ahead = self.state.ahead(name, queues);
             let time = self.setup.time(name, &rows).as_millis();
             ahead.at_limit_ms = u64::try_from(time).unwrap_or(u64::MAX);
             ahead.canary = specs.get(name).and_then(|spec| spec.canary);
@@ -370,6 +367,7 @@ impl<'a> OpenRun<'a> {
             if let (Some(connection), Some(account)) = (connection, self.setup.account(name)) {
                 let requests = requests_of(&rows, &self.setup.limits(account));
                 ahead.limits = connection.client.limits_ahead(&requests);
+                ahead.concurrency = connection.client.with(|lane| lane.concurrency());
             }
             ahead
         };

@@ -209,7 +209,7 @@ impl Shown {
 
     /// Counts a row that no entry tells of.
     pub(super) fn row(&self, account: &AccountName, counted: Counted) {
-        locked(&self.progress).row(account, counted);
+        locked(&self.progress).row(account, counted, WallClock::system().now());
     }
 
     /// Shows where it ended. No line of progress comes after this.

@@ -210,6 +210,15 @@ pub struct AccountPlan {
     /// How many of its rows ended before this process, and are left as they are.
     #[serde(default)]
     pub ended: u64,
+    /// How many of these are not done.
+    #[serde(default)]
+    pub bad: u64,
+    /// How many of the rows ahead were soft-deleted before this process.
+    #[serde(default)]
+    pub soft_deleted: u64,
+    /// How many requests may be under way at once; `None`: not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<u32>,
     /// The limits that `at_limit_ms` comes from; empty: not told.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<LimitAhead>,

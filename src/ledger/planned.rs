@@ -12,7 +12,9 @@ use super::disk::open_to_read;
 use super::error::LedgerError;
 use super::reader::{Link, changed, decode, line_at};
 use super::state::LedgerState;
-use crate::domain::{AccountName, Action, Entry, PlannedRow, PlannedRows, Task, UserId};
+use crate::domain::{
+    AccountName, AccountPlan, Action, Entry, PlannedRow, PlannedRows, Task, UserId,
+};
 
 /// Rows of an account by their actions.
 pub type Queues = BTreeMap<Action, RoaringTreemap>;
@@ -81,6 +83,29 @@ impl LedgerState {
             }
         }
         queues
+    }
+
+    /// What lies before `account`, of which the rows of `queues` are sent. Rows that are not sent at all
+    /// count as ended if somebody has to look at them, as they do when the run is over.
+    pub fn ahead(&self, account: &AccountName, queues: &Queues) -> AccountPlan {
+        let rows = queues.values();
+        let rows = rows.fold(RoaringTreemap::new(), |all, rows| all | rows);
+        let mut ended = self
+            .account_counts()
+            .remove(account)
+            .unwrap_or_default()
+            .sums();
+        for row in &(&rows - &self.outstanding()) {
+            if let Some(counted) = self.counted(row) {
+                *ended.slot(counted) -= 1;
+            }
+        }
+        AccountPlan {
+            ended: ended.good + ended.bad,
+            bad: ended.bad,
+            soft_deleted: self.soft_deleted_so_far().intersection_len(&rows),
+            ..AccountPlan::untimed(account.clone(), rows.len())
+        }
     }
 
     /// Shows the rows of `queues` to `see`, read block by block.

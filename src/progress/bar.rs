@@ -173,15 +173,20 @@ fn colour(state: &str) -> Style {
     }
 }
 
-/// `=====>      `: what is done of all rows, in so many columns.
+/// `=====>---    `: what is done of all rows, and what is soft-deleted beside it, in so many columns.
 fn bar(line: &AccountLine<'_>, columns: usize) -> String {
-    let all = columns as u128;
-    let full = (u128::from(line.done) * all)
-        .checked_div(u128::from(line.rows))
-        .unwrap_or(all);
-    let tip = if line.done > 0 && full < all { ">" } else { "" };
-    let full = "=".repeat(usize::try_from(full).unwrap_or(columns));
-    format!("{:columns$}", full + tip)
+    let part = |rows: u64| {
+        let part = (u128::from(rows) * columns as u128).checked_div(u128::from(line.rows));
+        usize::try_from(part.unwrap_or(columns as u128)).unwrap_or(columns)
+    };
+    let (full, half) = (part(line.done), part(line.done + line.soft_deleted));
+    let tip = if line.done > 0 && full < columns {
+        ">"
+    } else {
+        ""
+    };
+    let full = "=".repeat(full) + tip;
+    format!("{:columns$}", format!("{full:-<half$}"))
 }
 
 /// How much of all rows is done, in percent; all, where there are none.
@@ -195,13 +200,23 @@ fn words(line: &AccountLine<'_>, columns: usize) -> String {
     let done = grouped(line.done);
     // As wide as it will become, so that what follows stays where it is.
     let counts = format!("{done:>width$}/{rows}", width = rows.len());
-    let bad = (line.ended.bad > 0).then(|| format!("{} not done", grouped(line.ended.bad)));
-    let with = |doing: String| {
-        let parts = [Some(counts.clone()), bad.clone(), Some(doing)];
+    let told = |rows: u64, what: &str| (rows > 0).then(|| format!("{} {what}", grouped(rows)));
+    let bad = told(line.not_done, "not done");
+    let soft = told(line.soft_deleted, "soft-deleted");
+    let with = |soft: Option<String>, doing: String| {
+        let parts = [Some(counts.clone()), bad.clone(), soft, Some(doing)];
         let parts = parts.into_iter().flatten().filter(|part| !part.is_empty());
         parts.collect::<Vec<_>>().join(", ")
     };
-    fitting(&line.doing().map(with), columns)
+    let [full, short, shortest] = line.doing();
+    let texts = [
+        with(soft.clone(), full.clone()),
+        with(soft, short.clone()),
+        with(None, full),
+        with(None, short),
+        with(None, shortest),
+    ];
+    fitting(&texts, columns)
 }
 
 /// The first of `texts` that fits in `columns`, or what fits of the last.

@@ -80,13 +80,12 @@ impl Progress {
     }
 
     /// Counts a row that no entry tells of.
-    pub fn row(&mut self, account: &AccountName, counted: Counted) {
-        self.state.on(account, |it| *it.ended.slot(counted) += 1);
+    pub fn row(&mut self, account: &AccountName, counted: Counted, now: Time) {
+        self.state.on(account, |it| it.end(counted, now));
     }
 
     /// Shows where the run stands at `now`, if it is time to.
     pub fn tick(&mut self, now: Time) {
-        self.state.tick(now);
         if let Some(bars) = &mut self.bars {
             bars.tick(&self.state, now);
         }
@@ -95,9 +94,14 @@ impl Progress {
         }
     }
 
+    /// Where it stands at `now`, a line for each account: for whoever asks in between.
+    pub fn told(&self, now: Time) -> Vec<String> {
+        let lines = self.state.lines(now, false);
+        lines.map(|line| line.text(&self.state.zone)).collect()
+    }
+
     /// Shows where the run ended.
     pub fn finish(&mut self, now: Time) {
-        self.state.tick(now);
         if let Some(bars) = &mut self.bars {
             bars.finish(&self.state, now);
         }

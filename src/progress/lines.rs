@@ -115,7 +115,13 @@ pub(super) struct AccountLine<'a> {
     waits_for: Option<Quota>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) stop_reason: Option<StopKind>,
-    /// How many rows of the canary ended, and of how many. Left out of the JSON; so below.
+    /// How many rows are not done, also of those that ended before. Left out of the JSON; so below.
+    #[serde(skip)]
+    pub(super) not_done: u64,
+    /// How many rows of a purge are soft-deleted, and have not ended.
+    #[serde(skip)]
+    pub(super) soft_deleted: u64,
+    /// How many rows of the canary ended, and of how many.
     #[serde(skip)]
     canary: Option<(u64, u64)>,
     /// How long the rows that are left take.
@@ -153,6 +159,8 @@ impl<'a> AccountLine<'a> {
             waits_until: waits.map(|(_, until)| until),
             waits_for: waits.map(|(limit, _)| limit.quota),
             stop_reason: account.stopped,
+            not_done: account.plan.bad + account.ended.bad,
+            soft_deleted: account.halves.min(account.rows() - account.done()),
             canary: account.canary(),
             left,
         }
@@ -204,7 +212,7 @@ impl<'a> AccountLine<'a> {
             self.account,
             grouped(self.done),
             grouped(self.rows),
-            grouped(self.ended.bad),
+            grouped(self.not_done),
         )
     }
 }

@@ -1,10 +1,13 @@
 //! What progress knows: counts, pace, quotas and current pauses of each account. Pure.
 //!
 //! The time left is the plan's own model, carried on: of each limit it is known when its slots come
-//! free, and how many requests the rows that are left still take. The pace of the last minute counts
-//! only if no quota was waited for in it: a burst into an empty window says nothing of the time after it.
+//! free, how many requests the rows that are left still take, and how soon one can follow another. The
+//! pace of rows counts only where no limit counts a request for each of them.
+//!
+//! All of it comes from entries and the times in them, so that whoever reads them later, or all at once,
+//! is told the same.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -18,11 +21,17 @@ use crate::domain::{
 /// Limits under which rows take less than this say little of the time they will take.
 const KNOWN_MIN: Duration = Duration::from_secs(2);
 
-/// How far back the pace looks.
+/// How far back the pace of rows looks.
 const PACE_SPAN: Duration = Duration::from_mins(1);
 
 /// The least time between two samples of the pace, which bounds how many are kept.
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
+
+/// How soon requests follow one another is known from so many on.
+const REQUESTS_MIN: usize = 16;
+
+/// As if so many rows had been sent already: what becomes of the first few says little of the others.
+const ROWS_MIN: f64 = 100.0;
 
 /// A quota of more requests than this is never waited for within a span that anybody looks on.
 const SLOTS_MAX: u32 = 100_000;
@@ -51,13 +60,15 @@ pub(super) struct AccountState {
     pub(super) stopped: Option<StopKind>,
     /// At most one for each limit.
     pauses: Vec<Paused>,
-    /// Rows of which one step is done, and the last one is not.
-    halves: u64,
+    /// Rows of which one step is done, and the last one is not: they are soft-deleted.
+    pub(super) halves: u64,
     /// The account's limits.
     slots: Vec<Slots>,
-    /// When a quota was last waited for; `None`: never yet.
-    waited_at: Option<Time>,
-    /// How many rows had ended when, over the last minute.
+    /// Rows whose own request is under way, and when it left.
+    under_way: HashMap<u64, Time>,
+    /// How long answers took lately.
+    latency: Duration,
+    /// How many rows had ended when, over the last minute; none yet while a canary is under way.
     samples: VecDeque<(Time, u64)>,
 }
 
@@ -69,6 +80,10 @@ struct Slots {
     sent: u64,
     /// Soonest first; at most as many as the limit has.
     free_at: VecDeque<Time>,
+    /// How many of them left one after the other, with no wait for a slot between.
+    in_a_row: usize,
+    /// How soon one such followed another.
+    every: Duration,
 }
 
 impl Slots {
@@ -81,16 +96,47 @@ impl Slots {
             limit: limit.clone(),
             sent: 0,
             free_at: (0..taken).map(nth).collect(),
+            in_a_row: 0,
+            every: Duration::ZERO,
         }
     }
 
-    /// A request left.
-    fn take(&mut self, at: Time) {
-        self.sent += 1;
-        if self.free_at.len() >= self.limit.quota.requests().get() as usize {
+    /// The slot that the next request takes after another request's; `None`: one that was never taken.
+    fn freed(&self) -> Option<Time> {
+        let is_full = self.free_at.len() >= self.limit.quota.requests().get() as usize;
+        self.free_at.front().copied().filter(|_| is_full)
+    }
+
+    /// Whether a request that leaves `at` an instant has waited for its slot since the one before it left.
+    fn was_waited_for(&self, at: Time, latency: Duration) -> bool {
+        let before = self.free_at.back().zip(self.freed());
+        before.is_some_and(|(before, freed)| {
+            let passed = at.after(self.span(latency)).saturating_since(*before);
+            at.saturating_since(freed) + KNOWN_MIN <= passed
+        })
+    }
+
+    /// A request left, whose answer is to take `latency`. `is_first`: it had to wait, so those before it
+    /// say nothing of how soon the next one follows.
+    fn take(&mut self, at: Time, latency: Duration, is_first: bool) {
+        let free_at = at.after(self.span(latency));
+        if self.freed().is_some() {
             self.free_at.pop_front();
         }
-        self.free_at.push_back(at.after(self.limit.quota.span()));
+        let before = if is_first { 0 } else { self.in_a_row };
+        self.in_a_row = before.min(self.free_at.len()) + 1;
+        self.sent += 1;
+        self.free_at.push_back(free_at);
+        if self.in_a_row >= REQUESTS_MIN {
+            let first = self.free_at[self.free_at.len() - self.in_a_row];
+            let gaps = u32::try_from(self.in_a_row - 1).unwrap_or(u32::MAX);
+            self.every = free_at.saturating_since(first) / gaps;
+        }
+    }
+
+    /// How long a request holds its slot: until one span after its answer.
+    fn span(&self, latency: Duration) -> Duration {
+        self.limit.quota.span() + latency
     }
 
     /// How many are taken at `now`.
@@ -104,19 +150,27 @@ impl Slots {
         self.free_at.front().copied().filter(|_| is_full)
     }
 
-    /// When the last of `requests` more can leave, if all leave as soon as they may: each waits for the
-    /// slot of the request that is one quota before it.
-    fn last(&self, requests: u64, now: Time) -> Time {
+    /// When the last of `requests` more is answered, if all leave as soon as they may: each waits for the
+    /// slot of the request that is one quota before it, and for what `every` request takes. So there are as
+    /// many ways to the last one as there are slots, and the longest decides.
+    fn last(&self, requests: u64, every: Duration, latency: Duration, now: Time) -> Time {
         let quota = u64::from(self.limit.quota.requests().get());
-        let rounds = requests.saturating_sub(1) / quota;
-        let more = u32::try_from(rounds).unwrap_or(u32::MAX);
-        let more = self.limit.quota.span().saturating_mul(more);
+        let every = self.every.max(every);
+        let times =
+            |time: Duration, n: u64| time.saturating_mul(u32::try_from(n).unwrap_or(u32::MAX));
+        let round = self.span(latency).max(times(every, quota));
         let taken = self.taken(now);
-        // Whose slot it waits for, of those taken now, counted from 1; none: a free one.
-        let place = (taken as u64 + requests).saturating_sub(quota * (rounds + 1));
-        let place = usize::try_from(place).unwrap_or(usize::MAX).checked_sub(1);
-        let slot = place.and_then(|it| self.free_at.get(self.free_at.len() - taken + it));
-        slot.map_or(now, |slot| (*slot).max(now)).after(more)
+        let free = quota.saturating_sub(taken as u64);
+        let slots = self.free_at.iter().skip(self.free_at.len() - taken);
+        let slots = (free + 1..).zip(slots.copied());
+        let ways = [(1, now)].into_iter().chain(slots);
+        let ways = ways.take_while(|(place, _)| *place <= requests);
+        let ends = ways.map(|(place, slot)| {
+            let more = requests - place;
+            slot.max(now)
+                .after(times(round, more / quota) + times(every, more % quota) + latency)
+        });
+        ends.max().unwrap_or(now)
     }
 }
 
@@ -129,6 +183,7 @@ impl State {
                 .filter(|it| it.quota.requests().get() <= SLOTS_MAX && it.requests > 0)
                 .map(Slots::new)
                 .collect(),
+            halves: plan.soft_deleted,
             plan,
             ..AccountState::default()
         };
@@ -187,20 +242,29 @@ impl State {
                         && row.action.is_some_and(|it| it.steps().len() > 1);
                     self.on(account, |it| {
                         it.halves = it.halves.saturating_sub(u64::from(had_half));
-                        *it.ended.slot(counted) += 1;
+                        it.answered(row.position.row, row.at);
+                        it.end(counted, row.at);
                     });
                 }
             }
-            Entry::Step(step) => self.on(&step.account, |it| it.halves += 1),
-            Entry::Intent(intent) if intent.is_request() => {
-                self.on(&intent.account, |it| it.sent(Some(intent.step), intent.at));
-            }
-            Entry::Request(request) => {
-                self.on(&request.account, |it| it.sent(None, request.sent_at));
-            }
-            Entry::Attempt(attempt) if attempt.said.status == Some(429) => {
-                self.on(&attempt.account, |it| it.throttled += 1);
-            }
+            Entry::Step(step) => self.on(&step.account, |it| {
+                it.halves += 1;
+                it.answered(step.row, step.at);
+            }),
+            Entry::Intent(intent) if intent.is_request() => self.on(&intent.account, |it| {
+                it.sent(Some(intent.step), intent.at);
+                if intent.with.is_none() {
+                    it.under_way.insert(intent.position.row, intent.at);
+                }
+            }),
+            Entry::Request(request) => self.on(&request.account, |it| {
+                it.sent(None, request.sent_at);
+                it.took(request.at.saturating_since(request.sent_at));
+            }),
+            Entry::Attempt(attempt) => self.on(&attempt.account, |it| {
+                it.throttled += u64::from(attempt.said.status == Some(429));
+                it.answered(attempt.row, attempt.at);
+            }),
             Entry::Pause(paused) => self.on(&paused.account, |it| it.pause(paused)),
             Entry::Stop(stop) => self.on(&stop.account, |it| it.stopped = Some(stop.reason)),
             Entry::Verify(row) => {
@@ -208,20 +272,9 @@ impl State {
                     Finding::AsAsked | Finding::UnderWay => Counted::Good,
                     Finding::Standing | Finding::Unknown => Counted::Bad,
                 };
-                self.on(&row.account, |it| *it.ended.slot(counted) += 1);
+                self.on(&row.account, |it| it.end(counted, row.at));
             }
             _ => {}
-        }
-    }
-
-    /// Lets time pass: takes samples of the pace, and forgets pauses that are over.
-    pub(super) fn tick(&mut self, now: Time) {
-        for account in &mut self.accounts {
-            account.pauses.retain(|pause| pause.until > now);
-            account.sample(now);
-            if account.waits(now).is_some() {
-                account.waited_at = Some(now);
-            }
         }
     }
 
@@ -238,11 +291,47 @@ impl AccountState {
     /// A request of `step` (`None`: one that changes nothing) left.
     fn sent(&mut self, step: Option<Step>, at: Time) {
         self.requests += 1;
-        let counts = |it: &&mut Slots| it.limit.step.is_none() || it.limit.step == step;
-        self.slots
-            .iter_mut()
-            .filter(counts)
-            .for_each(|it| it.take(at));
+        let latency = self.latency;
+        let counts = |it: &Slots| it.limit.step.is_none() || it.limit.step == step;
+        let mut slots = self.slots.iter().filter(|it| counts(it));
+        // A canary's requests go alone.
+        let is_first = self.canary().is_some() || slots.any(|it| it.was_waited_for(at, latency));
+        let slots = self.slots.iter_mut().filter(|it| counts(it));
+        slots.for_each(|it| it.take(at, latency, is_first));
+    }
+
+    /// The request of a row was answered or given up, if it had one of its own.
+    fn answered(&mut self, row: u64, at: Time) {
+        if let Some(sent) = self.under_way.remove(&row) {
+            self.took(at.saturating_since(sent));
+        }
+    }
+
+    /// An answer took so long. The mean of the last few counts.
+    fn took(&mut self, time: Duration) {
+        self.latency = match self.latency {
+            Duration::ZERO => time,
+            before => (before * 15 + time) / 16,
+        };
+    }
+
+    /// A row ended, or was verified.
+    pub(super) fn end(&mut self, counted: Counted, at: Time) {
+        *self.ended.slot(counted) += 1;
+        if self.canary().is_some() {
+            return;
+        }
+        let done = self.done();
+        match self.samples.back_mut() {
+            Some((last, rows)) if at.saturating_since(*last) < SAMPLE_EVERY => *rows = done,
+            _ => self.samples.push_back((at, done)),
+        }
+        // The last one that is older stays: from it on the pace is taken.
+        while let Some((second, _)) = self.samples.get(1)
+            && at.saturating_since(*second) > PACE_SPAN
+        {
+            self.samples.pop_front();
+        }
     }
 
     /// A pause holds until the later of two instants, as it does in a lane. One that takes no time
@@ -281,27 +370,15 @@ impl AccountState {
         pauses.max_by_key(|pause| pause.until)
     }
 
-    fn sample(&mut self, now: Time) {
-        if let Some((last, _)) = self.samples.back()
-            && now.saturating_since(*last) < SAMPLE_EVERY
-        {
-            return;
-        }
-        self.samples.push_back((now, self.done()));
-        while let Some((first, _)) = self.samples.front()
-            && now.saturating_since(*first) > PACE_SPAN
-        {
-            self.samples.pop_front();
-        }
-    }
-
     /// Rows a minute, lately; `None`: too little is known yet.
     #[expect(
         clippy::cast_precision_loss,
         reason = "a pace is shown with three digits"
     )]
     pub(super) fn per_minute(&self, now: Time) -> Option<f64> {
-        let (first, then) = self.samples.front()?;
+        let is_old = |(at, _): &(Time, u64)| now.saturating_since(*at) > PACE_SPAN;
+        let old = self.samples.partition_point(is_old);
+        let (first, then) = self.samples.get(old.saturating_sub(1))?;
         let passed = now.saturating_since(*first);
         let ended = self.done().saturating_sub(*then);
         (passed >= SAMPLE_EVERY * 2).then(|| ended as f64 * 60.0 / passed.as_secs_f64())
@@ -320,10 +397,8 @@ impl AccountState {
         let halves = self.halves.min(left);
         let each = slots.limit.requests as f64 / self.plan.rows.max(1) as f64;
         let sent = slots.sent as f64 / each + halves as f64;
-        let goes_on = match self.done() + halves {
-            0 => 1.0,
-            begun => (sent / begun as f64).min(1.0),
-        };
+        let begun = (self.done() + halves) as f64;
+        let goes_on = ((sent + ROWS_MIN) / (begun + ROWS_MIN)).min(1.0);
         let rows = (left - halves) as f64 * goes_on + halves as f64;
         (rows * each).ceil() as u64
     }
@@ -339,10 +414,10 @@ impl AccountState {
         waits.max_by_key(|(_, until)| *until)
     }
 
-    /// How long the rows that are left will take: under the quotas as they stand, or as long as the
-    /// plan gives the provider's jobs, or at the pace of the last minute if no quota was waited for in it;
-    /// but not less than a pause has to run. `None`: none are left, the lane stopped, or too little is
-    /// known yet.
+    /// How long the rows that are left will take: under the quotas as they stand and as slow as answers
+    /// are, or as long as the plan gives the provider's jobs, or at the pace of the last minute where rows
+    /// take no request each; but not less than a pause has to run. `None`: none are left, the lane stopped, or
+    /// too little is known yet.
     #[expect(
         clippy::cast_precision_loss,
         reason = "an estimate is shown with two units"
@@ -352,12 +427,13 @@ impl AccountState {
         if left == 0 || self.stopped.is_some() {
             return None;
         }
-        let quotas = self.slots.iter().map(|it| it.last(self.needed(it), now));
+        let at_once = self.plan.concurrency.filter(|it| *it > 0);
+        let every = at_once.map_or(Duration::ZERO, |it| self.latency / it);
+        let slots = self.slots.iter();
+        let quotas = slots.map(|it| it.last(self.needed(it), every, self.latency, now));
         let quotas = quotas.max().unwrap_or(now).saturating_since(now);
-        let planned = self
-            .slots
-            .iter()
-            .map(|it| it.limit.quota.time_for(it.limit.requests));
+        let limits = self.slots.iter().map(|it| &it.limit);
+        let planned = limits.clone().map(|it| it.quota.time_for(it.requests));
         let planned = planned.max().unwrap_or_default();
         // What the plan takes beyond its quotas are jobs, and those take their time row by row.
         let jobs = Duration::from_millis(self.plan.at_limit_ms);
@@ -367,11 +443,10 @@ impl AccountState {
         } else {
             Duration::ZERO
         };
-        let waited = self.waited_at.map(|at| now.saturating_since(at));
-        let has_waited = waited.is_some_and(|ago| ago <= PACE_SPAN);
+        let is_each = limits.clone().any(|it| it.requests >= self.plan.rows);
         let at_pace = self
             .per_minute(now)
-            .filter(|pace| *pace > 0.0 && !has_waited)
+            .filter(|pace| *pace > 0.0 && !is_each)
             .and_then(|pace| Duration::try_from_secs_f64(left as f64 * 60.0 / pace).ok())
             .unwrap_or_default();
         let pause = self.paused(now);

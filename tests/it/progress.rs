@@ -21,9 +21,9 @@ fn plan(name: &str, rows: u64, seconds: u64) -> AccountPlan {
     plan
 }
 
-fn outcome(name: &str, outcome: Outcome) -> Entry {
+fn outcome(name: &str, second: i64, outcome: Outcome) -> Entry {
     let fields = json!({"row": 1, "account": name, "outcome": outcome});
-    entry("outcome", 800, fields)
+    entry("outcome", 800 + second, fields)
 }
 
 fn pause(name: &str, step: Option<&str>, until: i64) -> Entry {
@@ -37,9 +37,8 @@ fn stop(name: &str) -> Entry {
     entry("stop", 800, fields)
 }
 
-/// What progress writes.
 #[derive(Clone, Default)]
-pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
+struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -66,13 +65,13 @@ fn shown(mode: Mode) -> String {
             } else {
                 Outcome::Deleted
             };
-            progress.see(&outcome("acme", end));
+            progress.see(&outcome("acme", second, end));
         }
         if second == 12 {
             progress.see(&pause("crm", None, 30));
         }
         if second == 35 {
-            progress.see(&outcome("crm", Outcome::NotFound));
+            progress.see(&outcome("crm", second, Outcome::NotFound));
             progress.see(&stop("crm"));
         }
         progress.tick(at(second));
@@ -92,7 +91,7 @@ fn plain_lines_come_when_something_changed_and_at_most_every_ten_seconds() {
     crm: 0 of 40 rows, 0 not done, 20s left, ends 09:44
     acme: 155 of 1,200 rows, 1 not done, 300/min, 3m 29s left, ends 09:47
     crm: 1 of 40 rows, 1 not done, stopped: too many rows failed or were refused
-    acme: 200 of 1,200 rows, 2 not done, 293/min, 3m 25s left, ends 09:47
+    acme: 200 of 1,200 rows, 2 not done, 293/min, 3m 26s left, ends 09:47
     crm: 1 of 40 rows, 1 not done, stopped: too many rows failed or were refused
     "#);
 }
@@ -106,70 +105,55 @@ fn json_lines_come_at_most_every_second_and_each_is_an_object() {
         .collect();
     assert_eq!((crm.len(), shown.lines().count()), (5, 47));
     insta::assert_snapshot!([crm[1], crm[4]].join("\n"), @r#"
-    {"kind":"progress","at":"2026-11-22T09:43:32.000Z","account":"crm","state":"paused","rows":40,"done":0,"good":0,"bad":0,"skipped":0,"requests":0,"throttled":0,"rows_per_minute":0.0,"seconds_left":20,"ends_at":"2026-11-22T09:43:52.000Z","paused_until":"2026-11-22T09:43:50.000Z","pause_reason":"429 with Retry-After: 93"}
-    {"kind":"progress","at":"2026-11-22T09:44:01.000Z","account":"crm","state":"stopped","rows":40,"done":1,"good":0,"bad":1,"skipped":0,"requests":0,"throttled":0,"rows_per_minute":1.5,"stop_reason":"failure_limit"}
+    {"kind":"progress","at":"2026-11-22T09:43:32.000Z","account":"crm","state":"paused","rows":40,"done":0,"good":0,"bad":0,"skipped":0,"requests":0,"throttled":0,"seconds_left":20,"ends_at":"2026-11-22T09:43:52.000Z","paused_until":"2026-11-22T09:43:50.000Z","pause_reason":"429 with Retry-After: 93"}
+    {"kind":"progress","at":"2026-11-22T09:44:01.000Z","account":"crm","state":"stopped","rows":40,"done":1,"good":0,"bad":1,"skipped":0,"requests":0,"throttled":0,"rows_per_minute":0.0,"stop_reason":"failure_limit"}
     "#);
 }
 
-/// Progress, and the lines that it writes.
-pub(crate) fn plain(accounts: Vec<AccountPlan>) -> (Progress, Lines) {
-    let lines = Lines::default();
-    let to = Box::new(lines.clone());
-    let progress = Progress::start_on(Mode::Plain, accounts, TimeZone::UTC, to);
-    (progress, lines)
-}
-
-/// The line of each account at an instant.
-pub(crate) fn lines_at((progress, lines): &mut (Progress, Lines), at: Time) -> Vec<String> {
-    lines.0.lock().unwrap().clear();
-    progress.finish(at);
-    let bytes = lines.0.lock().unwrap().clone();
-    let text = String::from_utf8(bytes).unwrap();
-    text.lines().map(str::to_owned).collect()
+fn quiet(accounts: Vec<AccountPlan>) -> Progress {
+    Progress::start_on(Mode::None, accounts, TimeZone::UTC, Box::new(io::sink()))
 }
 
 #[test]
 fn every_row_that_ends_in_its_account_is_counted() {
-    let mut shown = plain(vec![plan("acme", 10, 60), plan("crm", 1, 1000)]);
+    let mut progress = quiet(vec![plan("acme", 10, 60), plan("crm", 1, 1000)]);
     for end in Outcome::ALL {
-        shown.0.see(&outcome("acme", end));
-        shown.0.see(&outcome("nobody", end));
+        progress.see(&outcome("acme", 0, end));
+        progress.see(&outcome("nobody", 0, end));
     }
     for finding in ["as_asked", "under_way", "standing", "unknown"] {
         let fields = json!({"row": 9, "account": "crm", "finding": finding});
-        shown.0.see(&entry("verify", 800, fields));
+        progress.see(&entry("verify", 800, fields));
     }
     let expected = [
         "acme: 12 of 12 rows, 6 not done",
         "crm: 4 of 4 rows, 2 not done",
     ];
-    assert_eq!(lines_at(&mut shown, at(0)), expected);
+    assert_eq!(progress.told(at(0)), expected);
 }
 
 #[test]
 fn the_time_left_is_the_longest_of_limits_pace_and_pause() {
-    let mut shown = plain(vec![plan("acme", 100, 1000)]);
+    let mut progress = quiet(vec![plan("acme", 100, 1000)]);
     let mut told = Vec::new();
-    told.extend(lines_at(&mut shown, at(0)));
+    told.extend(progress.told(at(0)));
     // Half is done within ten seconds: the limits say more than the pace.
-    (0..50).for_each(|_| shown.0.see(&outcome("acme", Outcome::Deleted)));
-    told.extend(lines_at(&mut shown, at(10)));
+    (0..50).for_each(|row| progress.see(&outcome("acme", row / 5, Outcome::Deleted)));
+    told.extend(progress.told(at(10)));
     // One follows within a minute and a half: the pace says more.
-    (10..=60).for_each(|second| shown.0.tick(at(second)));
-    shown.0.see(&outcome("acme", Outcome::Deleted));
-    (61..=100).for_each(|second| shown.0.tick(at(second)));
-    told.extend(lines_at(&mut shown, at(100)));
+    progress.see(&outcome("acme", 60, Outcome::Deleted));
+    told.extend(progress.told(at(100)));
     // Of two pauses the later instant counts, until it is over.
     for (step, until) in [(None, 100_000), (None, 20), (Some("delete"), 30)] {
-        shown.0.see(&pause("acme", step, until));
+        progress.see(&pause("acme", step, until));
     }
-    told.extend(lines_at(&mut shown, at(100)));
-    shown.0.see(&stop("acme"));
-    told.extend(lines_at(&mut shown, at(101)));
+    told.extend(progress.told(at(100)));
+    progress.see(&stop("acme"));
+    told.extend(progress.told(at(101)));
     insta::assert_snapshot!(told.join("\n"), @r#"
     acme: 0 of 100 rows, 0 not done, 16m 40s left, ends 10:00
-    acme: 50 of 100 rows, 0 not done, 300/min, 8m 20s left, ends 09:51
-    acme: 51 of 100 rows, 0 not done, 1/min, 49m 00s left, ends 10:34
+    acme: 50 of 100 rows, 0 not done, 270/min, 8m 20s left, ends 09:51
+    acme: 51 of 100 rows, 0 not done, 1/min, 1h 14m left, ends 10:59
     acme: 51 of 100 rows, 0 not done, paused 1d 03h: 429 with Retry-After: 93, ends Mon 13:30
     acme: 51 of 100 rows, 0 not done, stopped: too many rows failed or were refused
     "#);
@@ -181,11 +165,11 @@ fn slots_that_are_taken_already_are_waited_for_one_by_one() {
     for (all_free_at, left) in [(json!(at(60)), "1m 00s"), (json!(null), "10s")] {
         let limit = json!({"quota": "60/1m", "requests": 60, "taken": 60, "frees_at": at(10), "all_free_at": all_free_at});
         let limits = vec![serde_json::from_value(limit).unwrap()];
-        let mut shown = plain(vec![AccountPlan {
+        let progress = quiet(vec![AccountPlan {
             limits,
             ..plan("acme", 60, 0)
         }]);
-        let told = lines_at(&mut shown, at(0)).join("\n");
+        let told = progress.told(at(0)).join("\n");
         assert!(told.contains(&format!("{left} left")), "{told}");
     }
 }
