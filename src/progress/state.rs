@@ -294,10 +294,13 @@ impl AccountState {
         let latency = self.latency;
         let counts = |it: &Slots| it.limit.step.is_none() || it.limit.step == step;
         let mut slots = self.slots.iter().filter(|it| counts(it));
-        // A canary's requests go alone.
-        let is_first = self.canary().is_some() || slots.any(|it| it.was_waited_for(at, latency));
-        let slots = self.slots.iter_mut().filter(|it| counts(it));
-        slots.for_each(|it| it.take(at, latency, is_first));
+        let is_first = slots.any(|it| it.was_waited_for(at, latency));
+        let is_canary = self.canary().is_some();
+        for slots in self.slots.iter_mut().filter(|it| counts(it)) {
+            slots.take(at, latency, is_first);
+            // A canary goes alone, and what follows it may begin much later.
+            slots.in_a_row *= usize::from(!is_canary);
+        }
     }
 
     /// The request of a row was answered or given up, if it had one of its own.
