@@ -47,8 +47,8 @@
 //! Between 4 and 5, `run/mod.rs` waits for the durable intent, sends the request and brings the reply, and
 //! `lane/answers.rs` reads the verdict on it.
 //!
-//! A new provider is a variant of `domain::ProviderKind` with its actions, a folder under `provider` that
-//! implements `Provider`, its keys in `config`, and a state machine under `sandbox`.
+//! A new provider is a variant of `domain::ProviderKind` with its actions, and a folder under `provider`
+//! that implements `Provider`. It also has its keys in `config`, and a state machine under `sandbox`.
 //!
 //! # Invariants
 //!
@@ -63,7 +63,8 @@
 //! - `run` sends only rows of the ledger's plan, whatever becomes of the input.
 //! - A resumed run refuses accounts that lead to other tenants than the agreed ones.
 //! - A verification changes no outcome.
-//! - A verdict about the account stops that account; a verdict about the moment leads to another attempt, while attempts remain.
+//! - A verdict about the account stops that account; a verdict about the moment leads to another attempt, while
+//!   attempts remain.
 //! - A lane waits through no pause of more than one hour that a server asks for.
 //! - A server error leaves a deletion in doubt if the request could have taken effect.
 //! - A canary's rows end well before any other row of their account begins.

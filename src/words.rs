@@ -126,8 +126,8 @@ pub fn cut_middle(text: &str, columns: usize) -> String {
         .collect()
 }
 
-/// `line` in lines of so many columns, as far as its words fit; those after the first begin with `indent`
-/// blanks. What stands between backticks stays whole.
+/// `line` in lines of so many columns, as far as its words fit; those after the first begin with
+/// `indent` blanks. The text between backticks stays whole.
 pub fn fold(line: &str, indent: usize, columns: usize) -> String {
     let parts: Vec<&str> = line.split('`').collect();
     let is_closed = |number: usize| number % 2 == 1 && number + 1 < parts.len();
@@ -148,9 +148,8 @@ pub fn fold(line: &str, indent: usize, columns: usize) -> String {
     fill(&parts.collect::<Vec<_>>().join("`"), options).replace(UNBROKEN, " ")
 }
 
-/// `text` for a terminal of so many `columns`: each line that is longer goes on below, deeper than
-/// itself and than what follows, or beside its label. A command stays whole, so that it is copied as
-/// it is typed.
+/// `text` for a terminal of so many `columns`. Each line that is longer goes on below, deeper than itself and
+/// than the line that follows, or beside its label. A command stays whole, so that it is copied as it is typed.
 pub fn folded(text: &str, columns: usize) -> String {
     let blanks = |line: &str| line.len() - line.trim_start_matches(' ').len();
     let lines: Vec<&str> = text.split('\n').collect();

@@ -30,7 +30,7 @@ const ATTEMPTS: NonZeroU32 = NonZeroU32::new(6).unwrap();
 /// How long a provider may keep a person waiting before any progress can be seen.
 const SILENCE_MAX: Duration = Duration::from_secs(4);
 
-/// What to do where no answer came that can be used.
+/// The advice where no answer came that can be used.
 pub(super) const UNREACHED: &str = "check the address and the network, and try again";
 
 /// An account, ready to be spoken to.
@@ -43,12 +43,12 @@ pub(super) struct Connection {
     /// See [`AccountHeader::rules`].
     pub(super) rules: Option<String>,
     pub(super) client: Client,
-    /// Who we are there; `None`: it was not asked.
+    /// The caller's identity there; `None`: it was not asked.
     pub(super) identity: Option<Identity>,
 }
 
-/// Connections to `accounts` of `outline`, whose secrets are read.
-/// What was sent `before` still counts towards their quotas.
+/// Connections to `accounts` of `outline`, whose secrets are read. The requests that were sent
+/// `before` still count towards their quotas.
 pub(super) fn open_connections(
     outline: &Outline,
     options: &RunOptions,
@@ -126,7 +126,7 @@ fn open_connection(
         let text = format!("account `{}`: {why}; nothing was sent", account.name);
         CliError::message(ExitCode::Refused, text, None)
     })?;
-    // What a server asked an earlier process to wait, this one waits too.
+    // A wait that a server asked of an earlier process is waited by this one too.
     for (pause, left) in pauses {
         let until = io.now().instant + left;
         client.with(|lane| lane.pause(pause.step, until));
@@ -185,7 +185,7 @@ pub(super) async fn identify(
     // There is no progress to be seen yet, and a provider may keep us waiting.
     let mut told = None;
     recorder.watch(Box::new(move |entry| {
-        // What is waited for again for the same reason is said once.
+        // A wait that is repeated for the same reason is said once.
         if let Entry::Pause(pause) = entry {
             let (account, why) = (&pause.account, &pause.reason);
             let now = Some((account.clone(), why.clone()));
@@ -248,7 +248,7 @@ impl Connection {
         answer.await
     }
 
-    /// Who we are, or who others are, could not be found out.
+    /// The caller's identity, or that of others, could not be found out.
     pub(super) fn refused(&self, error: &RequestError) -> CliError {
         let help = match error {
             RequestError::Account { reason, .. } => Some(mend(*reason)),
@@ -265,7 +265,7 @@ impl Connection {
         self.identity.as_ref().map(|it| it.tenant.as_str())
     }
 
-    /// What the identity decides about ids.
+    /// The rule about ids that the identity decides.
     pub(super) fn rule(&self, options: &RunOptions) -> CallerRule {
         let identity = self.identity.as_ref();
         CallerRule {

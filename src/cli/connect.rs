@@ -1,5 +1,5 @@
-//! The providers of a session's accounts, spoken to before anything is sent: one process at a tenant,
-//! no wait that a server asked for, no tenant that is denied, and the tenants that were agreed to.
+//! The providers of a session's accounts, spoken to before anything is sent. The checks are: one process at a
+//! tenant, no wait that a server asked for, no denied tenant, and the tenants that were agreed to.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -210,8 +210,8 @@ impl OpenRun<'_> {
         Ok(())
     }
 
-    /// Refuses accounts of which rows count as done, as `is_done` says, or are done again (`names`), although
-    /// they were done at another tenant than the account leads to now: nobody was deleted there.
+    /// Refuses accounts whose rows were done at another tenant than theirs now. The rows count as done, as
+    /// `is_done` says, or are done again (`names`). Nobody was deleted at the present tenant.
     fn check_done_at(
         &self,
         ledgers: &[LedgerState],

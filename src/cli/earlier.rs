@@ -1,6 +1,6 @@
-//! What earlier processes left that this one heeds: the requests that still count towards a quota, and
-//! the waits that servers asked for. While a wait lasts that nobody sits through, nothing at all is sent to
-//! its accounts, not even the question who we are.
+//! The leftovers of earlier processes that this one heeds: the requests that still count towards a
+//! quota, and the waits that servers asked for. While a wait lasts that nobody sits through,
+//! nothing at all is sent to its accounts, not even the question who we are.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,7 +21,7 @@ use crate::words;
 /// A wait that ends later than this may be a mistake: a time where a number of seconds is meant.
 const BELIEVED_MAX: Duration = Duration::from_hours(24);
 
-/// What is known of earlier processes.
+/// The known facts about earlier processes.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Before<'a> {
     /// The ledger that is gone on with; `None`: none is.
@@ -159,8 +159,8 @@ fn silent(state: &LedgerState, now: Time) -> Option<Duration> {
     (!state.ended_in_order()).then(|| now.saturating_since(last_at))
 }
 
-/// What to do where the time that a server named is none to wait for; left out, `command` is the one
-/// that was typed.
+/// The advice where the time that a server named is none to wait for; left out, `command` is the
+/// one that was typed.
 pub(super) fn way_past(command: Option<String>) -> String {
     let typed = || {
         let words = std::env::args_os().skip(1);

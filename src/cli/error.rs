@@ -156,8 +156,8 @@ impl CliError {
         }
     }
 
-    /// Prints the whole chain on one line, the place where it lies, and the help on a last line, folded for
-    /// a terminal of so many `columns`.
+    /// Prints the whole chain on one line, the place where it lies, and the help on a last line.
+    /// They are folded for a terminal of so many `columns`.
     pub(super) fn print(&self, to: &mut dyn Write, columns: Option<usize>) -> io::Result<()> {
         if self.enough {
             return Ok(());
@@ -209,7 +209,7 @@ impl From<PlanError> for CliError {
     }
 }
 
-/// What this program makes can be written as JSON.
+/// The values that this program makes can be written as JSON.
 impl From<serde_json::Error> for CliError {
     fn from(error: serde_json::Error) -> Self {
         Self::bug(&error.to_string())
@@ -295,7 +295,7 @@ fn place_in_configuration(error: &ConfigError) -> Option<String> {
     Some(draw(&name, &excerpt, "here"))
 }
 
-/// The place in an input, or in a protect list, that `error` is about; `None`: it is about another
+/// The place in an input, or in a protect list, that `error` is about. `None`: it is about another
 /// thing, or the file cannot be shown.
 fn place_in_input(error: &(dyn Error + 'static)) -> Option<String> {
     causes(error).find_map(|cause| {

@@ -1,10 +1,10 @@
 //! Files that are there whole or not at all, for their owner's eyes only; and tokens kept in such files
 //! between processes.
 //!
-//! Zoho gives out ten tokens in ten minutes per refresh token: a run that is resumed a few times would
-//! lock itself out if each process asked for its own. What a file says is believed no more than an answer
-//! is, see [`Provider::access`](crate::provider::Provider::access). A refresh token of Zendesk's is void once
-//! it was used: the next one is in such a file before its access token is used.
+//! Zoho gives out ten tokens in ten minutes per refresh token. A run that is resumed a few times would
+//! lock itself out if each process asked for its own. A file's statement is believed no more than an
+//! answer is, see [`Provider::access`](crate::provider::Provider::access). A refresh token of Zendesk's
+//! is void once it was used: the next one is in such a file before its access token is used.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -20,7 +20,7 @@ use crate::ledger::{lock_for_good, make_private_folder};
 use crate::provider::Token;
 use crate::run::TokenStore;
 
-/// What the file that is being written is called until it is whole.
+/// The name of the file that is being written until it is whole.
 const PREFIX: &str = ".userpurge-";
 
 /// The most of a kept token's file that is read.

@@ -187,7 +187,7 @@ impl<'d> NewLedger<'d> {
 impl Drop for NewLedger<'_> {
     fn drop(&mut self) {
         if !self.kept {
-            // What stays is a plan that nobody agreed to, and the next command says so.
+            // The remaining file is a plan that nobody agreed to, and the next command says so.
             let _ = self.disk.remove(&self.path);
         }
     }

@@ -79,7 +79,7 @@ const USUAL: [&str; 9] = [
     "confirm",
 ];
 
-/// What `-h` prints: the usual options of the command, in one list.
+/// The output of `-h`: the usual options of the command, in one list.
 fn short_help() -> Option<clap::Error> {
     let mut words = std::env::args_os();
     if !words.any(|word| word == "-h") {

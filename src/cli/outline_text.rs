@@ -24,7 +24,7 @@ use crate::words::{clock, count, cut, duration, grouped};
 /// How many characters of an id are shown; two fit a line.
 const ID_CHARS_MAX: usize = 30;
 
-/// What is said of ids, lines and rows that are not as most are: the words for one, for many, and for both.
+/// The words about ids, lines and rows that are not as most are: the words for one, for many, and for both.
 const REMARKS: [&str; 5] = [
     "id has | ids have | blanks around, which were taken off",
     "id has | ids have | an export's prefix `zcrm_`, which was taken off",
@@ -78,7 +78,7 @@ pub(super) fn text(setup: &Setup, planned: &Planned, connections: &[Connection])
     text
 }
 
-/// What is done to whose users by rows that are tried again, a line each.
+/// The effect of rows that are tried again, and the users it is on, a line each.
 pub(super) fn orders(
     setup: &Setup,
     connections: &[Connection],
@@ -113,7 +113,7 @@ fn place(account: &AccountSettings, connection: Option<&Connection>) -> String {
     place
 }
 
-/// What is done to the users of one account and action: how many, for good or not, how long, and the
+/// The effect on the users of one account and action: how many, for good or not, how long, the
 /// first and the last of them.
 fn order(setup: &Setup, account: &AccountSettings, action: Action, group: &PlanGroup) -> String {
     let time = setup.time(&account.name, &[(action, group.rows)]);
@@ -127,7 +127,8 @@ fn order(setup: &Setup, account: &AccountSettings, action: Action, group: &PlanG
     format!("{}\n    {ids}\n", wrapped(&line, 4))
 }
 
-/// What stays after the deletions at `account`, and what may end before they do: they take `time`.
+/// The data that stays after the deletions at `account`, and the things that may end before they do: they take
+/// `time`.
 fn notes(text: &mut String, setup: &Setup, account: &AccountSettings, time: Duration) {
     let remains = remains(account.kind(), &setup.options.include_roles);
     let short = outlived(&account.provider, time).map(|short| format!("warning: {short}"));
@@ -197,7 +198,7 @@ fn done_at(planned: &Planned) -> impl Iterator<Item = &DoneAt> {
     all.filter(|(_, account, _)| planned.plan.done.contains(account))
 }
 
-/// What `--canary` does.
+/// The effect of `--canary`.
 pub(super) fn canary(rows: NonZeroU64) -> String {
     let told = format!(
         "A canary goes first: {} of each account; the others follow only if all of these are done.",

@@ -1,4 +1,4 @@
-//! What a run would do: the input read once, through the options and the configuration.
+//! The plan of a run: the input read once, through the options and the configuration.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
@@ -30,10 +30,10 @@ use crate::report::named_config;
 use crate::report::text::{self, again};
 use crate::words;
 
-/// What people call an input that is no file.
+/// The name that people see for an input that is no file.
 pub(super) const STANDARD_INPUT: &str = "standard input";
 
-/// What stands for it on the command line.
+/// The sign for it on the command line.
 pub(super) const DASH: &str = "-";
 
 /// An input, and all that decides what becomes of its rows.
@@ -43,7 +43,7 @@ pub(super) struct Planning {
     path: PathBuf,
     /// That file is a copy of standard input, or holds rows of ledgers, for as long as its plan is made.
     copy: Option<TempPath>,
-    /// What people call that copy; empty: there is none.
+    /// The name that people see for that copy; empty: there is none.
     called: String,
     read: ReadOptions,
     rows_max: Option<u64>,
@@ -63,7 +63,7 @@ pub(super) type DoneAt = (PathBuf, AccountName, Option<String>);
 #[derive(Debug, Default)]
 pub(super) struct Planned {
     pub(super) plan: Plan,
-    /// What people call the input.
+    /// The name that people see for the input.
     pub(super) name: String,
     /// The columns that rows were read by.
     pub(super) mapping: Columns,
@@ -78,7 +78,7 @@ pub(super) struct Planned {
 }
 
 impl Planning {
-    /// What was typed, once everything is there that it names.
+    /// The command that was typed, once everything is there that it names.
     pub(super) fn typed(
         input: &Path,
         rows: &RowsArgs,
@@ -288,7 +288,8 @@ impl Planning {
         Some(text::lookup(input, (by, column), options, format))
     }
 
-    /// Takes the name of a copy away, so that no kill leaves it behind. It is there until what is returned goes.
+    /// Takes the name of a copy away, so that no kill leaves it behind. It is there until what is returned
+    /// goes.
     pub(super) fn hide_copy(&mut self) -> io::Result<Option<File>> {
         let copy = self.copy.take().map(File::open).transpose()?;
         if let Some(copy) = &copy {
@@ -314,7 +315,7 @@ impl Planning {
         }
     }
 
-    /// What the ledger keeps of the input.
+    /// The ledger's record of the input.
     fn input(&self, resolved: &Resolved, digest: input::Fingerprint) -> PlannedInput {
         PlannedInput {
             path: match self.copy {
@@ -329,7 +330,7 @@ impl Planning {
         }
     }
 
-    /// What the options and the configuration say of rows.
+    /// The planner for rows by the options and the configuration.
     pub(super) fn planner(&mut self) -> Result<Planner, CliError> {
         let policies = policies(&self.setup.outline.accounts);
         let options = &self.setup.options;

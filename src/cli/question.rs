@@ -1,4 +1,4 @@
-//! The question before a run, and the record of who agreed: the person types how many users will be
+//! The question before a run, and the record of who agreed. The person types how many users will be
 //! deleted, or, of more than a thousand, where.
 
 use std::io::{self, BufRead, Read, Write};
@@ -20,7 +20,7 @@ const NUMBER_ROWS_MAX: u64 = 1_000;
 /// How often an answer is read before nothing is sent.
 const ANSWERS_MAX: u32 = 3;
 
-/// What stands behind a Zendesk subdomain; the subdomain alone is name enough.
+/// The text behind a Zendesk subdomain; the subdomain alone is name enough.
 const ZENDESK_DOMAIN: &str = ".zendesk.com";
 
 impl ConsentArgs {
@@ -133,7 +133,7 @@ pub(super) fn answer(
         // The next line is to begin on its own.
         writeln!(output)?;
     }
-    // What is no text is no answer that is wanted.
+    // An answer that is no text is not the one that is wanted.
     Ok((read > 0).then(|| String::from_utf8_lossy(&answer).trim().to_owned()))
 }
 

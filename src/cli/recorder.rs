@@ -9,7 +9,7 @@ use crate::domain::{Durability, Entry};
 use crate::ledger::{LedgerError, LedgerHandle};
 use crate::run::{EventSink, Recorded, SinkFailed};
 
-/// Who is shown every entry as it is recorded.
+/// The function that is shown every entry as it is recorded.
 pub(super) type Watcher = Box<dyn FnMut(&Entry) + Send>;
 
 /// Takes every entry of a run. Before a ledger is attached entries wait in memory. The default one never has a
@@ -48,7 +48,7 @@ impl Recorder {
     }
 }
 
-/// What a lock holds, also if a thread panicked with it: each change of it is whole.
+/// The value in a lock, also if a thread panicked with it: each change of it is whole.
 pub(super) fn locked<T>(it: &Mutex<T>) -> MutexGuard<'_, T> {
     it.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -35,12 +35,12 @@ use crate::words;
 /// How many users are asked about together.
 const USERS_MAX: usize = 1_024;
 
-/// What is done with rows of a ledger.
+/// The work on rows of a ledger.
 #[derive(Debug)]
 pub(super) enum WorkKind<'a> {
     /// A plan is agreed to and carried out; it is shown before.
     Run(Box<Planned>),
-    /// What is outstanding is gone on with.
+    /// The outstanding rows are gone on with.
     Resume,
     /// Rows are tried again, those that `--only` names.
     Retry(&'a [String]),
@@ -116,7 +116,8 @@ impl<'a> OpenRun<'a> {
         ended
     }
 
-    /// Shows how the users of the plan stand, and carries nothing out. What is asked counts for the next process.
+    /// Shows how the users of the plan stand, and carries nothing out. The requests that are sent count for the
+    /// next process.
     pub(super) async fn show_live(mut self) -> Result<ExitCode, CliError> {
         // Where no folder can be used, the tenants' own warning says so.
         let log = begin_log(&self.setup).ok();
@@ -242,7 +243,7 @@ impl<'a> OpenRun<'a> {
         Ok(AgreedBy::Typed)
     }
 
-    /// What a person is asked, in the words of what is done.
+    /// The question to a person, in the words of the work.
     fn question(&self) -> String {
         const SOFTLY: [&str; 2] = ["soft-delete", ""];
         let mut orders = BTreeMap::new();
@@ -317,7 +318,7 @@ impl<'a> OpenRun<'a> {
         Ok(())
     }
 
-    /// What the lane of each account goes by, as far as it is to be said before the question.
+    /// The work of each account's lane, as far as it is to be said before the question.
     fn specs(&self) -> Result<BTreeMap<AccountName, WorkSpec>, CliError> {
         let options = &self.setup.options;
         let now = WallClock::system().now();
@@ -328,8 +329,8 @@ impl<'a> OpenRun<'a> {
         let parse = |text: &String| text.parse::<FailureLimit>();
         let limit = options.max_failures.as_ref().map(parse).transpose();
         let limit = limit.map_err(|why| CliError::message(ExitCode::Refused, why, None))?;
-        // A canary that is asked for now is sent in any case; one that the run was begun with is over for
-        // an account of which so many rows were sent and ended well.
+        // A canary that is asked for now is sent in any case. One that the run was begun with is
+        // over for an account of which so many rows were sent and ended well.
         let counts = self.state.account_counts();
         let good = |name: &AccountName| {
             let counts = counts.get(name);
@@ -355,7 +356,7 @@ impl<'a> OpenRun<'a> {
         Ok(specs)
     }
 
-    /// What lies before each account.
+    /// The work ahead of each account.
     fn ahead(&self, specs: &BTreeMap<AccountName, WorkSpec>) -> Vec<AccountPlan> {
         let account = |(name, queues): (&AccountName, &Queues)| {
             let rows: Vec<_> = queues.iter().map(|(it, rows)| (*it, rows.len())).collect();
@@ -389,7 +390,7 @@ impl<'a> OpenRun<'a> {
         Ok(self.recorder.record(entry, Durability::Synced).await?)
     }
 
-    /// What the ledger keeps of how a `command` begins that sets out to do so many `rows`.
+    /// The ledger's record of how a `command` begins that sets out to do so many `rows`.
     pub(super) fn start(&self, command: &str, rows: u64, ahead: Vec<AccountPlan>) -> SessionStart {
         SessionStart {
             command: command.to_owned(),

@@ -54,7 +54,8 @@ impl Setup {
         account.map_or(Duration::ZERO, |it| time_at_limit(rows, &self.limits(it)))
     }
 
-    /// The limits that hold for an account: no more than its provider has stated, and of that this program's share.
+    /// The limits that hold for an account: no more than its provider has stated, and of that this program's
+    /// share.
     pub(super) fn limits(&self, account: &AccountSettings) -> AccountLimits {
         let stated = self.stated.get(&account.name).copied();
         account.limits.clone().at_most(stated).shared()

@@ -3,8 +3,8 @@
 //! **Invariant**: nothing that came from outside (a column's or a file's name, an id, a provider's
 //! words) reaches a terminal as a command to it. See [`shown`].
 //!
-//! Of diagnostics, other crates speak at `warn` and above only, however many `-v` there are: below that,
-//! HTTP and TLS crates write headers and addresses, which hold tokens.
+//! Of diagnostics, other crates speak at `warn` and above only, however many `-v` there are. Below
+//! that, HTTP and TLS crates write headers and addresses, which hold tokens.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -34,10 +34,10 @@ const WIDTH_MAX: usize = 80;
 /// A narrower terminal breaks lines itself.
 const WIDTH_MIN: usize = 40;
 
-/// What a person has to see before all else.
+/// The words that a person has to see before all else.
 const FINAL: &str = "cannot be undone";
 
-/// What a failure begins with.
+/// The first word of a failure.
 const ERROR: &str = "error:";
 
 /// The bars that lines have to keep clear of; `None`: there are none.

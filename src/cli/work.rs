@@ -142,8 +142,8 @@ pub(super) fn exit_code(state: RunState, all_good: bool, signal: Option<u8>) -> 
     }
 }
 
-/// The closing words: what stopped and what to do about it, then where the run stands as the ledger
-/// tells it, with its head and the next command, of which a demo has none: its sandbox ends.
+/// The closing words: the stop and its advice, then where the run stands as the ledger tells it.
+/// Its head and the next command follow. A demo has no next command: its sandbox ends.
 fn close(ledger: &LedgerState, is_demo: bool) {
     for stop in &ledger.stops {
         tell(&format!(
@@ -164,8 +164,8 @@ fn close(ledger: &LedgerState, is_demo: bool) {
     }
 }
 
-/// Runs the `command` of `--notify` with `status --json` of `ledger` on its standard input. What goes wrong is
-/// said, and changes nothing.
+/// Runs the `command` of `--notify` with `status --json` of `ledger` on its standard input. A
+/// failure is said, and changes nothing.
 pub(super) fn notify(command: &str, ledger: &Path) {
     let told = LedgerState::read(ledger).map_err(io::Error::other);
     let told = told.map(|state| serde_json::to_string(&report::Summary::new(&state, false)));

@@ -92,8 +92,8 @@ impl AccountSettings {
         std::iter::once(first).chain(other)
     }
 
-    /// What names the places its requests go to, as far as it tells without asking: host and path,
-    /// and the app. The first is that of the first request.
+    /// The names of the places its requests go to, as far as it tells without asking: host and
+    /// path, and the app. The first is that of the first request.
     pub fn places(&self) -> impl Iterator<Item = String> {
         let app = match &self.provider {
             ProviderSettings::Sunco(sunco) => format!("/{}", sunco.app_id),
@@ -139,7 +139,7 @@ impl AccountSettings {
         let limits = &self.limits;
         let is_ours = limits.share < 1.0 || limits.requests == quota;
         let (what, is_usual) = match step {
-            // What is not ours the provider has stated.
+            // The provider has stated a limit that is not ours.
             None => ("requests", usual.requests == quota || !is_ours),
             Some(step) => {
                 let what = match step {
@@ -180,7 +180,7 @@ impl AccountSettings {
         }
     }
 
-    /// What a ledger keeps of it before it was asked who we are.
+    /// The ledger's record of it before it was asked who we are.
     pub fn header(&self) -> AccountHeader {
         let kind = self.kind();
         let own = (kind.actions().iter()).filter(|_| matches!(kind, ProviderKind::Own(_)));
@@ -348,7 +348,7 @@ fn address(table: KeyTable<'_>, keys: &[&'static str], path: &str) -> Result<Url
     url.map_err(|why| table.mistake(key, why))
 }
 
-/// What `file` wants of an account.
+/// The demands of `file` on an account.
 fn file_settings(file: &Arc<ProviderFile>, table: KeyTable<'_>) -> Result<FileSettings, Mistake> {
     let (plain, secret) = file.keys();
     let has_base = table.has("base_url");

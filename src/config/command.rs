@@ -15,8 +15,8 @@ const EXIT_POLL: Duration = Duration::from_millis(10);
 /// How long the output of a command that has ended may be held open by what it left behind.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// What `words` print, run without a shell: at most [`SECRET_BYTES_MAX`]. Their standard error is
-/// the caller's, so that a password manager can speak to the person.
+/// The output of `words`, run without a shell: at most [`SECRET_BYTES_MAX`]. Their standard error
+/// is the caller's, so that a password manager can speak to the person.
 pub(super) fn run(words: &[String], limit: Duration) -> Result<Vec<u8>, Mistake> {
     let Some((name, arguments)) = words.split_first() else {
         return Ok(Vec::new());
@@ -53,8 +53,8 @@ pub(super) fn run(words: &[String], limit: Duration) -> Result<Vec<u8>, Mistake>
     }
 }
 
-/// Reads the output of `child`, at most a byte too much, and awaits its end for `limit` at most. What
-/// it leaves behind, an agent say, may hold the output open for as long as it likes.
+/// Reads the output of `child`, at most a byte too much, and awaits its end for `limit` at most. A
+/// process that it leaves behind, an agent say, may hold the output open for as long as it likes.
 fn follow(child: &mut Child, limit: Duration) -> io::Result<(Vec<u8>, Option<ExitStatus>)> {
     let Some(stdout) = child.stdout.take() else {
         return Err(io::Error::other("its output is not connected"));

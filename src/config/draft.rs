@@ -1,5 +1,5 @@
-//! The text of a new configuration, as `userpurge init` writes it: what is asked of each provider, which
-//! key an answer gives, and the table of an account. It asks nobody, and reads and writes no file.
+//! The text of a new configuration, as `userpurge init` writes it. It holds the questions for each provider,
+//! the key that an answer gives, and the table of an account. It asks nobody, and reads and writes no file.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::load::check_account;
 use crate::domain::ProviderKind;
 
-/// What the file begins with.
+/// The first lines of the file.
 pub const HEAD: &str = "\
 # userpurge: the accounts whose users may be deleted. `userpurge check` tries them; it only reads.
 # No secret stands here: each key below says where its secret is kept.
@@ -17,8 +17,8 @@ pub const HEAD: &str = "\
 # deny_tenants = [\"prod\"]                    # nothing is deleted at a tenant whose name holds such a word
 ";
 
-/// The words of the interview and the ends of the accounts' tables, a line each: what it belongs to, a
-/// word, and what is asked or said of it.
+/// The words of the interview and the ends of the accounts' tables, a line each. A line holds the
+/// thing it belongs to, a word, and the question or remark.
 const TEXTS: &str = include_str!("init.txt");
 
 /// The key and the value that the `answer` to the question of `asked` gives. For an address something
@@ -36,8 +36,8 @@ pub fn take<'a>(asked: &'a str, answer: &'a str) -> (&'a str, &'a str) {
     }
 }
 
-/// Why the account `name` cannot have the line `more` after its `lines`, in a configuration in `folder`. That it
-/// still lacks keys is no reason: they are asked for next.
+/// Why the account `name` cannot have the line `more` after its `lines`, in a configuration in `folder`. That
+/// it still lacks keys is no reason: they are asked for next.
 pub fn judge(
     name: &str,
     lines: &[(String, String)],

@@ -92,8 +92,8 @@ fn check(
     })
 }
 
-/// What a file would say instead of the variables of `provider` that are set: each key and its value. A blank
-/// one is not set.
+/// The lines of a file that say the same as the variables of `provider` that are set: each key and
+/// its value. A blank one is not set.
 fn lines(provider: ProviderKind, lookup: Lookup<'_>) -> Vec<(String, String)> {
     let prefix = written(Some(provider), "");
     let line = |(name, _): (&str, &str)| {

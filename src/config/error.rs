@@ -80,7 +80,7 @@ impl ConfigError {
     }
 }
 
-/// What is wrong with one value, and how to mend it. Never holds a secret.
+/// The fault of one value, and how to mend it. Never holds a secret.
 #[derive(Debug, ThisError)]
 #[error("{why}")]
 pub(super) struct Mistake {
@@ -89,7 +89,7 @@ pub(super) struct Mistake {
     why: String,
     /// Whether a key is missing, and all that are there may be right.
     pub(super) is_lack: bool,
-    /// What the system says.
+    /// The error of the system.
     #[source]
     source: Option<io::Error>,
 }

@@ -44,12 +44,12 @@ struct Document {
     path: PathBuf,
     /// It may hold secrets.
     text: SecretString,
-    /// Who owns it, and who may read and write it.
+    /// The owner, and who may read and write it.
     metadata: Metadata,
 }
 
-/// Loads everything but the secrets, from `file` or else from the environment's variables: no variable
-/// that holds a secret needs to be set, no secret's file is opened, no command started.
+/// Loads everything but the secrets, from `file` or else from the environment's variables. No
+/// variable that holds a secret needs to be set, no secret's file is opened, no command started.
 pub fn load_outline(file: Option<&Path>, lookup: Lookup<'_>) -> Result<Outline, ConfigError> {
     if let Some(path) = file {
         return Document::read(path)?.outline();
@@ -148,7 +148,7 @@ impl Document {
         self.path.parent().unwrap_or(Path::new(""))
     }
 
-    /// What stands in it; nothing, where it is no TOML.
+    /// The table in it; nothing, where it is no TOML.
     fn root(&self) -> DeTable<'_> {
         let root = DeTable::parse(self.text()).map(Spanned::into_inner);
         root.unwrap_or_default()
@@ -198,7 +198,7 @@ impl Document {
         self.error(&path, mistake)
     }
 
-    /// What is wrong with the key at `path`, or with the table that lacks it.
+    /// The fault of the key at `path`, or of the table that lacks it.
     fn error(&self, path: &[&str], mistake: impl Into<Mistake>) -> ConfigError {
         let span = span_of(&self.root(), path.iter().copied());
         let what = format!(

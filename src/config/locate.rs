@@ -50,7 +50,7 @@ fn xdg_file(lookup: Lookup<'_>) -> Option<PathBuf> {
         .map(|folder| folder.join(XDG_FOLDER).join(FILE_NAME))
 }
 
-/// Whether there is anything at `path`. A file that is there and may not be seen is an error: to
+/// Whether there is anything at `path`. A file that is there and may not be seen is an error. To
 /// pass it over would mean to run with another configuration than the person believes.
 fn exists(path: &Path) -> Result<bool, ConfigError> {
     match path.try_exists() {

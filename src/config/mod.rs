@@ -7,8 +7,8 @@
 //! Every mistake is an error that names the file, the line and the key, or the variable, and says
 //! how to mend it. No error and no `Debug` text holds a secret.
 //!
-//! This module knows nothing of the command line beyond the path of `--config`, speaks to no
-//! provider, and does not judge whether credentials are right; `check` does.
+//! This module knows nothing of the command line beyond the path of `--config`, and speaks to no
+//! provider. It does not judge whether credentials are right; `check` does.
 
 mod account;
 mod command;

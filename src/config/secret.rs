@@ -38,7 +38,7 @@ pub(super) enum SecretSource {
     Env(String),
     /// The content of a file, see [`secret_path`].
     File(PathBuf),
-    /// What a program prints, started without a shell. Never empty.
+    /// The output of a program, started without a shell. Never empty.
     Command(Vec<String>),
 }
 
@@ -51,7 +51,7 @@ pub(super) fn too_long(from: &str) -> Mistake {
 
 impl SecretSource {
     /// The place that `value` names: a string, or a table of exactly one of `env`, `file`,
-    /// `command`. What is wrong is said without the value, which may be the secret.
+    /// `command`. The fault is told without the value, which may be the secret.
     pub(super) fn parse(value: &DeValue<'_>) -> Result<Self, String> {
         let table = match value {
             DeValue::String(text) => return Ok(Self::Given(SecretString::from(text.as_ref()))),
@@ -196,7 +196,7 @@ pub(super) fn warn_if_world_readable(metadata: &Metadata, path: &Path) {
     }
 }
 
-/// What a secret looks like in a file.
+/// The forms of a secret in a file.
 const SECRET_FORM: &str = "a secret is a string, { env = \"NAME\" }, { file = \"PATH\" } or { command = [\"PROGRAM\", …] }";
 
 /// Whether `name` is a name that shells can set.
@@ -226,7 +226,7 @@ fn is_shown_variable(name: &str) -> bool {
     name.split('_').all(is_word)
 }
 
-/// What stands for a name that may itself be a secret.
+/// The placeholder for a name that may itself be a secret.
 fn not_shown(what: &str, key: &str) -> String {
     format!("the {what} that `{key}` names (which is not shown, as it may be a secret)")
 }

@@ -28,7 +28,7 @@ pub(super) struct KeyTable<'a> {
     values: &'a DeTable<'a>,
     /// Whose variables it was made of; `None`: it stands in a file.
     provider: Option<ProviderKind>,
-    /// What stands before each key in a mistake: nothing, or `limits.`.
+    /// The text before each key in a mistake: nothing, or `limits.`.
     prefix: &'static str,
     /// How secrets are read, files of theirs from which folder; `None`: they are left where they are.
     reads: Option<(Lookup<'a>, &'a Path)>,

@@ -17,7 +17,7 @@ open_named! {
 }
 
 named! {
-    /// What a file names people by that has no user ids.
+    /// The keys by which a file names people when it has no user ids.
     pub enum FindBy {
         /// By an e-mail address.
         Email = "email",
@@ -77,7 +77,7 @@ impl FromStr for ProviderKind {
 }
 
 open_named! {
-    /// What a row asks to be done to its user.
+    /// The action that a row asks for its user.
     pub enum Action {
         /// Zendesk: soft delete. Sunshine Conversations and Zoho: delete.
         Delete = "delete",
@@ -91,7 +91,7 @@ open_named! {
 }
 
 impl Action {
-    /// What it does, in a few words.
+    /// The effect of the action, in a few words.
     pub const fn effect(self) -> &'static str {
         match self {
             Self::Delete => "soft delete at Zendesk, elsewhere for good",

@@ -1,4 +1,4 @@
-//! What lanes report and the ledger keeps: one [`Entry`] per thing that happened.
+//! The events that lanes report and the ledger keeps: one [`Entry`] each.
 //!
 //! The same value goes to the ledger (which chains and syncs it), to progress (which counts it)
 //! and, read back, to reports and to `resume`. Field names are the ledger's format, version
@@ -55,7 +55,7 @@ pub enum Entry {
     End(RunEnd),
     /// The provider is asked about rows that ended well.
     Verification(Box<SessionStart>),
-    /// What was seen of one of them. It changes no outcome.
+    /// The finding for one of them. It changes no outcome.
     Verify(Verified),
 }
 
@@ -64,12 +64,12 @@ pub enum Entry {
 pub enum Durability {
     /// When it would survive a power cut.
     Synced,
-    /// When it stands in line to be written, in order. It is synced as soon as nothing else waits, and
-    /// when the ledger is closed at the latest; if either fails, every later entry is refused.
+    /// When it stands in line to be written, in order. It is synced as soon as nothing else waits,
+    /// and when the ledger is closed at the latest. If either fails, every later entry is refused.
     Queued,
 }
 
-/// What the ledger is bound to: the header.
+/// The header: the facts that the ledger is bound to.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct RunHeader {
     /// The run's id.
@@ -92,7 +92,7 @@ pub struct RunHeader {
 /// How long a machine has been up, which tells how much time has passed whatever the clock says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Uptime {
-    /// What tells this start of the machine from any other.
+    /// The id that tells this start of the machine from any other.
     pub boot: String,
     /// How long ago it was, in milliseconds.
     pub ms: u64,
@@ -201,7 +201,7 @@ pub struct AccountHeader {
     pub name: AccountName,
     /// Its provider.
     pub provider: ProviderKind,
-    /// What tells this tenant from any other, e.g. `acme.zendesk.com`; compared at `resume`.
+    /// The name that tells this tenant from any other, e.g. `acme.zendesk.com`; compared at `resume`.
     pub tenant: String,
     /// The id of the user whose credentials are used; `None`: they belong to no user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -216,7 +216,7 @@ pub struct AccountHeader {
     /// `None`: the program says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rules: Option<String>,
-    /// What its actions do to a user by its provider file; empty: the program says it.
+    /// The effect of each action on a user, by its provider file; empty: the program says it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub does: BTreeMap<Action, String>,
     /// How many requests may be under way at once; `None`: a version before this field.
@@ -231,7 +231,7 @@ pub struct SessionStart {
     pub command: String,
     /// The program's version.
     pub version: String,
-    /// What `retry --only` asked for; empty: the default, or another command.
+    /// The values of `retry --only`; empty: the default, or another command.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub only: Vec<String>,
     /// Rows this process set out to do, or to ask about.
@@ -239,12 +239,12 @@ pub struct SessionStart {
     /// Of a verification, how many rows had ended `deleted` or `already_gone`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub good_rows: Option<u64>,
-    /// What a verification's sample was drawn with; `None`: all rows are asked about.
+    /// The draw of a verification's sample; `None`: all rows are asked about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample: Option<SampleDraw>,
     /// The accounts, as they introduced themselves this time.
     pub accounts: Vec<AccountHeader>,
-    /// What lies before each account with rows; empty: not told, by a version before this field.
+    /// The work ahead of each account with rows; empty: not told, by a version before this field.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ahead: Vec<AccountPlan>,
     /// Whether a person said that the pauses which servers had asked for before count no more.
@@ -257,7 +257,7 @@ pub struct SessionStart {
     pub uptime: Option<Uptime>,
 }
 
-/// What a sample was drawn with: the same rows, size and seed draw the same sample again.
+/// The draw of a sample: the same rows, size and seed draw the same sample again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SampleDraw {
     /// How many rows `--sample` asked for.
@@ -266,7 +266,7 @@ pub struct SampleDraw {
     pub seed: u64,
 }
 
-/// What an answer said, or our own reason where there was none.
+/// The statement of an answer, or our own reason where there was none.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Said {
     /// The HTTP status; `None`: nothing was sent, or no answer came.
@@ -296,7 +296,7 @@ impl Said {
 pub struct Requested {
     /// The account it was sent for.
     pub account: AccountName,
-    /// What it asked, e.g. `identity`, `roles`, `read`.
+    /// The question that it asked, e.g. `identity`, `roles`, `read`.
     pub what: String,
     /// When it was sent.
     pub sent_at: Time,
@@ -361,7 +361,7 @@ pub struct Attempted {
     /// Whether the request may have had its effect although no answer says so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub in_doubt: bool,
-    /// What the answer said.
+    /// The statement of the answer.
     #[serde(flatten)]
     pub said: Said,
     /// When the answer came, or waiting for it ended.
@@ -409,13 +409,13 @@ pub struct OutcomeEntry {
     pub reference: Option<String>,
     /// How it ended.
     pub outcome: Outcome,
-    /// What the answer said, or our own reason.
+    /// The statement of the answer, or our own reason.
     #[serde(flatten)]
     pub said: Said,
     /// How many deleting requests this process sent for the row; 0: none.
     pub attempts: u32,
-    /// Whether the provider's "already gone" (or "no such user") was taken as `deleted` because a
-    /// request of ours for this row had gone out before and got no clear answer.
+    /// Whether the provider's "already gone" (or "no such user") was taken as `deleted`. An earlier
+    /// request of ours for this row had got no clear answer.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub settled: bool,
     /// When it ended.
@@ -439,8 +439,8 @@ impl OutcomeEntry {
         }
     }
 
-    /// The code of a row that was settled as `deleted` although nobody saw the user before: the answer
-    /// was lost or an error, and the user is not there afterwards; whether they ever were is not known.
+    /// The code of a row that was settled as `deleted` although nobody saw the user before. The answer
+    /// was lost or an error, and the user is not there afterwards. Whether they ever were is not known.
     pub const SETTLED_UNSEEN: &str = "settled_unseen";
 
     /// The code of a purge that ended `protected` behind its soft deletion: the role was read too late.
@@ -508,7 +508,7 @@ pub enum StopKind {
 }
 
 impl StopKind {
-    /// What happened, as a lower-case fragment.
+    /// The event, as a lower-case fragment.
     pub const fn describe(self) -> &'static str {
         match self {
             Self::CredentialsRejected => "the credentials were rejected",
@@ -535,7 +535,7 @@ pub struct LaneStop {
     pub account: AccountName,
     /// Why.
     pub reason: StopKind,
-    /// What the answer said, or our own reason.
+    /// The statement of the answer, or our own reason.
     #[serde(flatten)]
     pub said: Said,
     /// When.

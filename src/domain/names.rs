@@ -1,6 +1,6 @@
-//! Names: enums whose variants have one name each, in ledgers, options and reports, the names that
-//! provider files bring, and the ids of everything else. And how text that came from outside (an id, a
-//! reference, a file's name, a provider's words) is shown to people: nothing in it acts on what shows it.
+//! Names: enums whose variants have one name each, in ledgers, options and reports, the names that provider
+//! files bring, and the ids of everything else. It also shows people text that came from outside (an id, a
+//! reference, a file's name, a provider's words). Nothing in such text acts on the place that shows it.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
@@ -172,21 +172,21 @@ static STEPS: [OnceLock<Vec<Step>>; NAMES_MAX] = [const { OnceLock::new() }; NAM
 /// The provider that has the name in the same place.
 static PROVIDERS: [OnceLock<ProviderFacts>; NAMES_MAX] = [const { OnceLock::new() }; NAMES_MAX];
 
-/// What a provider file says of its provider to people.
+/// The facts that a provider file tells people about its provider.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ProviderFacts {
     /// The name people know it by.
     pub title: String,
     /// The actions it offers.
     pub actions: Vec<Action>,
-    /// What each of them does to a user, and whether it can be undone.
+    /// The effect of each of them on a user, and whether it can be undone.
     pub consequences: Vec<String>,
-    /// What keys it can be asked for the users of.
+    /// The keys by which it can be asked for users.
     pub finds: Vec<FindBy>,
 }
 
-/// A name that a provider file brought, of a provider, an action or a step. One byte, so that it can
-/// stand wherever a name of this program's own can; its text is kept once, for as long as the process lives.
+/// A name that a provider file brought, of a provider, an action or a step. It is one byte, so that it can
+/// stand wherever a name of this program's own can. Its text is kept once, for as long as the process lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Name(u8);
 

@@ -1,7 +1,7 @@
 //! The entries with which a ledger begins: the plan of a run, and the agreement to it.
 //!
-//! A later entry about a row replaces an earlier one. What shows only after the whole input was
-//! read is so written as [`UnsentRows`] about rows that stand in earlier [`PlannedRows`].
+//! A later entry about a row replaces an earlier one. A fact that shows only after the whole input
+//! was read is written as [`UnsentRows`]. These are about rows of earlier [`PlannedRows`].
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
@@ -45,7 +45,7 @@ impl UnsentRows {
     }
 }
 
-/// What `pairs`, ascending by row, has of `row`.
+/// The value that `pairs`, ascending by row, has for `row`.
 fn of_row<T: Clone>(pairs: &[(u64, T)], row: u64) -> Option<T> {
     let place = pairs.binary_search_by_key(&row, |(row, _)| *row).ok()?;
     Some(pairs[place].1.clone())
@@ -194,8 +194,8 @@ pub struct AgreedFile {
     pub ids: Option<u64>,
 }
 
-/// What lies before an account. Ledgers keep it, so that whoever looks on from another terminal
-/// knows of how many rows those that ended are, and how long the others take.
+/// The work ahead of an account. Ledgers keep it for people who look on from another terminal. It
+/// tells them how many rows there are in all, and how long the others take.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountPlan {
     /// The account.
@@ -224,14 +224,14 @@ pub struct AccountPlan {
     pub limits: Vec<LimitAhead>,
 }
 
-/// A limit as it stands when a process begins: who looks on can tell from it, and from the requests
-/// that follow, how long the quota itself makes a run wait.
+/// A limit as it stands when a process begins. With it and the requests that follow, an onlooker
+/// can tell how long the quota itself makes a run wait.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LimitAhead {
     /// The step whose endpoint it is of; `None`: it counts every request of the account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<Step>,
-    /// What it allows this program.
+    /// The quota that it allows this program.
     pub quota: Quota,
     /// How many requests that it counts the rows ahead take.
     pub requests: u64,

@@ -76,8 +76,8 @@ impl Quota {
     /// The longest span taken: 31 days.
     pub const SPAN_MAX: Duration = Duration::from_hours(744);
 
-    /// For how much longer than it was waited for a request holds its slots that was given up: a server
-    /// that stood still counts what lies before it when it goes on.
+    /// The extra time for which a request that was given up holds its slots. A server that stood
+    /// still counts its backlog when it goes on.
     pub const GIVEN_UP_COUNTED: Duration = Duration::from_secs(30);
 
     /// `requests` in any `span`; `None` if the span is zero or above [`Quota::SPAN_MAX`].
@@ -96,7 +96,7 @@ impl Quota {
     }
 
     /// The longest span that is paced. Pacing protects people at work from a burst that leaves them
-    /// nothing for the rest of a minute; a part of a day would hold a small job up for minutes.
+    /// nothing for the rest of a minute. A part of a day would hold a small job up for minutes.
     const PACED_SPAN_MAX: Duration = Duration::from_mins(10);
 
     /// One part in so many of a run's time is what an even pace may cost.

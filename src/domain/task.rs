@@ -55,7 +55,7 @@ impl Record<'_> {
 pub struct IdProblem {
     /// A stable word for tables and tests, e.g. `scientific_notation`.
     pub code: &'static str,
-    /// What is wrong and how to mend it, as a lower-case fragment.
+    /// The fault and how to mend it, as a lower-case fragment.
     pub reason: &'static str,
 }
 
@@ -81,14 +81,14 @@ pub struct AccountPolicy {
     pub name: AccountName,
     /// Its provider.
     pub provider: ProviderKind,
-    /// What tells its tenant from others; `None`: not known (yet).
+    /// The name that tells its tenant from others; `None`: not known (yet).
     pub tenant: Option<String>,
     /// The action of rows that do not say; `None`: such rows are invalid.
     pub action: Option<Action>,
     /// The provider's rule for user ids. It gets the trimmed text of the cell and returns the part
-    /// of it that is the id to send (all of it, or what stands behind an export's prefix).
+    /// that is the id to send. That is all of it, or the text behind an export's prefix.
     pub check_id: fn(&str) -> Result<&str, IdProblem>,
-    /// What an id looks like, by a provider file; `None`: `check_id` says all.
+    /// The pattern of an id, by a provider file; `None`: `check_id` says all.
     pub id_pattern: Option<regex_lite::Regex>,
     /// Whether an id may begin or end with a blank. Then blanks that were taken off one are no
     /// matter of tidiness: with and without them are two users.
@@ -97,7 +97,7 @@ pub struct AccountPolicy {
     pub ids_alike: bool,
 }
 
-/// What stands between a user's own id and their brand in an id that holds both.
+/// The text between a user's own id and their brand in an id that holds both.
 const BRAND: &str = "?brandId=";
 
 /// The longest id of a brand, in characters.
@@ -128,7 +128,7 @@ pub struct Task {
     pub position: Position,
     /// The account it belongs to.
     pub account: AccountName,
-    /// What to do.
+    /// The action to do.
     pub action: Action,
     /// To whom.
     pub id: UserId,
@@ -136,7 +136,7 @@ pub struct Task {
     pub reference: Option<String>,
     /// How many of the action's steps an earlier process saw through.
     pub steps_done: usize,
-    /// What an earlier process left open of the next step.
+    /// The state in which an earlier process left the next step.
     pub left_open: LeftOpen,
     /// Whether an earlier row of the account asks for another action at the same user.
     pub again: bool,
@@ -161,7 +161,7 @@ impl Task {
     }
 }
 
-/// What an earlier process left open of a row's next step: a request whose effect is not known.
+/// The state in which an earlier process left a row's next step: a request whose effect is not known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum LeftOpen {
     /// Nothing.

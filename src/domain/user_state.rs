@@ -22,7 +22,7 @@ pub enum UserState {
         /// As of an [active](UserState::Active) user.
         role: Option<String>,
     },
-    /// Not among the users whom this lookup lists. What else they are it does not tell.
+    /// Not among the users whom this lookup lists. The list does not tell their state beyond that.
     NotListed,
     /// Being deleted for good: the provider has taken the order and is at it.
     Erasing,
@@ -65,7 +65,7 @@ impl UserState {
         }
     }
 
-    /// What the state says of a row that ended well under `action`; `None`: not enough, look closer. A
+    /// The finding for a row that ended well under `action`; `None`: not enough, look closer. A
     /// stronger state keeps a promise as well: a user who is gone was cleared.
     pub const fn finding(&self, action: Action) -> Option<Finding> {
         let is_permanent = matches!(
@@ -103,7 +103,7 @@ impl TryFrom<String> for UserState {
 }
 
 named! {
-    /// What verifying a row found.
+    /// The result of verifying a row.
     pub enum Finding {
         /// The user is as the row's action promises.
         AsAsked = "as_asked",
@@ -128,7 +128,7 @@ pub struct Verified {
     pub action: Action,
     /// The user.
     pub id: UserId,
-    /// What that says of the row.
+    /// The finding for the row.
     pub finding: Finding,
     /// How the user was seen to stand; `None`: no clear answer came.
     #[serde(default, skip_serializing_if = "Option::is_none")]

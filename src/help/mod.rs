@@ -35,7 +35,7 @@ topics! {
     transcend "transcend" 7,
 }
 
-/// What the topic with this `text` is about: what stands behind its name in the first line.
+/// The subject of the topic with this `text`: the words behind its name in the first line.
 pub fn title(text: &str) -> &str {
     let first = text.lines().next().unwrap_or_default();
     first.split_once(": ").map_or(first, |(_, title)| title)

@@ -44,7 +44,7 @@ fn blocks(markdown: &str) -> Vec<Block<'_>> {
         } else if let Some(item) = line.strip_prefix("- ") {
             Block::Item(item)
         } else if line.starts_with('|') {
-            // What follows the first row draws a line below it.
+            // The row after the first one draws a line below it.
             let rest = lines.by_ref().take_while(|it| it.starts_with('|')).skip(1);
             Block::Table([row(line)].into_iter().chain(rest.map(row)).collect())
         } else if line.is_empty() {

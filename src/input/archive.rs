@@ -1,7 +1,7 @@
 //! ZIP archives: the one file in them is read, or a sheet of a workbook.
 //!
-//! An archive says at its end what it holds, so it cannot be read as a stream. What is read of it is first
-//! copied to a temporary file without a name, which is gone once it is closed.
+//! An archive says at its end what it holds, so it cannot be read as a stream. The part to be read
+//! is first copied to a temporary file without a name, which is gone once it is closed.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -28,8 +28,9 @@ pub(super) fn is_archive(mut file: &File) -> io::Result<bool> {
     Ok(Compression::of_magic(&magic) == Some(Compression::Zip))
 }
 
-/// Opens what is read of the archive `file`, which errors name `path`: the only file in it, or of a workbook
-/// the sheet that is `wanted`. `is_inner`: whether it came out of another archive, as only a workbook may.
+/// Opens the part to be read of the archive `file`, which errors name `path`. It is the only file in it, or of
+/// a workbook the sheet that is `wanted`. `is_inner`: whether it came out of another archive, as only a
+/// workbook may.
 pub(super) fn open_archive(
     path: &Path,
     file: File,
@@ -110,7 +111,7 @@ fn check_size(path: &Path, archive: &mut ZipArchive<BufReader<File>>) -> Result<
     check_span(archive).map_err(failed)
 }
 
-/// What went wrong while an archive was read or copied.
+/// The error while an archive was read or copied.
 pub(super) fn unreadable(path: &Path, source: io::Error) -> InputError {
     let source = match source.downcast::<Refused>() {
         Ok(refused) => return InputError::of_reading(path, 1, io::Error::other(refused)),

@@ -1,10 +1,9 @@
 //! CSV and TSV, one record at a time.
 //!
-//! This drives csv-core, the parser inside the csv crate, and not `csv::Reader` above it, for
-//! three things that the latter cannot do: hold a record to a limit (a quote that is never closed
-//! would otherwise pull the rest of the file into memory), say that a quote was never closed (the
-//! rows it swallowed must not vanish), and give the line a record begins on when blank lines or
-//! `\r\n` come before it.
+//! This drives csv-core, the parser inside the csv crate, for three things that `csv::Reader` above it cannot
+//! do. One is to hold a record to a limit: a quote that is never closed would otherwise pull the rest of the
+//! file into memory. Another is to say that a quote was never closed: the rows it swallowed must not vanish.
+//! The third is to give the line a record begins on when blank lines or `\r\n` come before it.
 
 use std::borrow::Cow;
 use std::io;
@@ -115,8 +114,8 @@ impl CsvRows {
         Ok(true)
     }
 
-    /// The problem of a row whose cells may stand one column beside their own: what is taken for the
-    /// id may be a telephone number then.
+    /// The problem of a row whose cells may stand one column beside their own. A telephone number
+    /// may be taken for the id then.
     ///
     /// Before the first column there is no cell that could be missing. The reference decides about
     /// nobody, so that it may be missing at the end; in the middle it may be somebody's name.
@@ -144,8 +143,8 @@ impl CsvRows {
         ))
     }
 
-    /// The brand's cell. It means something at one provider alone, so that it makes no row invalid here: of
-    /// one whose cells may have shifted it is empty, which is no brand.
+    /// The brand's cell. It means something at one provider alone, so that it makes no row invalid
+    /// here. If the cells may have shifted it is empty, which is no brand.
     fn brand(&self) -> Result<Option<Cow<'_, str>>, RowProblem> {
         if self.count == self.names.len() {
             return self.field_text(4);
@@ -153,8 +152,8 @@ impl CsvRows {
         Ok(self.places[4].map(|_| Cow::Borrowed("")))
     }
 
-    /// Whether `id` and what stands behind it are parts of a number with commas, such as `5,54E+17`,
-    /// `361808351000,00` or `361,808,351`: the first part alone may be another user's id.
+    /// Whether `id` and the text behind it are parts of a number with commas, such as `5,54E+17`,
+    /// `361808351000,00` or `361,808,351`. The first part alone may be another user's id.
     fn is_torn(&self, id: &str) -> bool {
         let has_more = self.count > self.names.len();
         let part = |behind| {
@@ -313,7 +312,7 @@ impl RowReader for CsvRows {
     }
 
     /// The cells that mean something. More or fewer cells than the header has are no problem as
-    /// long as none of these can have shifted for it; a cell that is not there is blank.
+    /// long as none of these can have shifted for it. A cell that is not there is blank.
     fn content(&self) -> Result<Record<'_>, RowProblem> {
         if let Some(problem) = &self.problem {
             return Err(problem.clone());

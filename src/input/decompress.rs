@@ -13,17 +13,17 @@ use crate::domain::named;
 /// of gzip can unfold to more than any disk holds; no list of users is as long as this.
 pub const INPUT_BYTES_MAX: u64 = 64 * 1024 * 1024 * 1024;
 
-/// How many bytes of text one byte of a compressed file may stand for. gzip cannot do more than
-/// 1,032; of exports, the most that was seen is 400 (zstd at level 19, sixty columns that hardly
-/// change). Zstandard could do a thousand times that, and a bomb would be read for minutes.
+/// The number of bytes of text that one byte of a compressed file may stand for. gzip cannot do
+/// more than 1,032. Of exports, the most that was seen is 400 (zstd at level 19, sixty columns that
+/// hardly change). Zstandard could do a thousand times that, and a bomb would be read for minutes.
 const UNFOLDING_MAX: u64 = 1_032;
 
 /// How much text a compressed file may hold however small it is, in bytes: 256 MiB.
 const UNFOLDED_BYTES_MIN: u64 = 256 * 1024 * 1024;
 
-/// The largest window of Zstandard, as a power of two: 8 MiB, which RFC 8878 (3.1.1.1.2) wants
-/// every decoder to have and no encoder to exceed. Every lane decompresses with a window of its
-/// own; the 2 GiB that a file may ask for would be taken as often as there are accounts.
+/// The largest window of Zstandard, as a power of two: 8 MiB. RFC 8878 (3.1.1.1.2) wants every
+/// decoder to have it and no encoder to exceed it. Every lane decompresses with a window of its
+/// own. The 2 GiB that a file may ask for would be taken as often as there are accounts.
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
 /// The most memory of xz, in KiB: what `xz -9` needs, and no preset more.
@@ -40,7 +40,7 @@ named! {
         Bzip2 = "bzip2",
         /// xz, one stream or several.
         Xz = "xz",
-        /// A ZIP archive. What is read of it has been taken out before.
+        /// A ZIP archive. The file to be read has been taken out before.
         Zip = "ZIP",
     }
 }
@@ -128,7 +128,7 @@ impl<R: Read> Capped<R> {
             || cause.to_string() == "Frame requires too much memory for decoding";
         match self.compression {
             Some(compression) if is_window => io::Error::other(Refused::Window(compression)),
-            // What the system itself reports has a number, and is no damage of the data.
+            // An error of the system itself has a number, and is no damage of the data.
             Some(compression) if cause.raw_os_error().is_none() => {
                 io::Error::other(Refused::Damaged { compression, cause })
             }

@@ -1,7 +1,7 @@
 //! Byte order marks, and UTF-16 to UTF-8 as a stream.
 //!
-//! The result is *meant* to be UTF-8: bytes that are not stay in it (of broken UTF-16, a byte that
-//! no UTF-8 has is put in), so that the row they stand in is found invalid, and only that row.
+//! The result is *meant* to be UTF-8. Bytes that are not stay in it (of broken UTF-16, a byte that
+//! no UTF-8 has is put in). So the row they stand in is found invalid, and only that row.
 
 use std::io::{self, Read};
 
@@ -11,7 +11,7 @@ const CHUNK_BYTES: usize = 8 * 1024;
 /// A byte that stands in no UTF-8 text.
 const NOT_UTF8: u8 = 0xFF;
 
-/// What makes a unit of UTF-16 of its two bytes; `None`: the text is UTF-8.
+/// The function that makes a unit of UTF-16 of its two bytes; `None`: the text is UTF-8.
 type Unit = Option<fn([u8; 2]) -> u16>;
 
 /// The encoding that the first bytes of a text tell, and how many of them are its byte order mark.

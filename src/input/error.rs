@@ -1,4 +1,4 @@
-//! What can be wrong with an input as a whole.
+//! The errors of an input as a whole.
 
 use std::fmt::Write as _;
 use std::io;
@@ -25,7 +25,7 @@ pub struct InputError {
     source: Option<io::Error>,
     /// The sheet of a workbook that was read.
     pub(super) sheet: Option<String>,
-    /// What is underlined in the file, with a word about it.
+    /// The text that is underlined in the file, with a word about it.
     pub(super) underlined: Option<Box<(Underlined, String)>>,
 }
 
@@ -99,7 +99,7 @@ impl InputError {
         Self { message, ..self }
     }
 
-    /// What ended the reading of `path` on `line`.
+    /// The error that ended the reading of `path` on `line`.
     pub(super) fn of_reading(path: &Path, line: u64, source: io::Error) -> Self {
         let shown = path.display();
         let refused = match source.downcast::<Refused>() {

@@ -1,11 +1,11 @@
 //! Lines of a file as they are written, for messages that show where something is wrong.
 //!
-//! Rows are long gone when such a message is made, so the file is read once more, up to the last line
-//! that is shown. Nothing depends on what comes of it: a line that is too long, or a file that can no
-//! longer be read, is shown in words alone.
+//! Rows are long gone when such a message is made, so the file is read once more, up to the last
+//! line that is shown. Nothing depends on the result. A line that is too long, or a file that can
+//! no longer be read, is shown in words alone.
 //!
-//! What it does *not* do: it does not say what is wrong, and nothing of it belongs into a ledger, for
-//! a line of the file may name anybody. Of a table the cell is marked, of all else the line.
+//! It does *not* say what is wrong, and no part of it belongs into a ledger: a line of the file may
+//! name anybody. Of a table the cell is marked, of all else the line.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -39,15 +39,15 @@ pub struct Excerpt {
     pub line: u64,
     /// The line without its end; bytes that are not UTF-8 are `�`.
     pub text: String,
-    /// What is marked of it, in characters; empty where something is missing.
+    /// The marked part of it, in characters; empty where something is missing.
     pub marked: Range<usize>,
-    /// What people call the place in a spreadsheet; `None`: it is none.
+    /// The name of the place in a spreadsheet, as people see it; `None`: it is none.
     pub place: Option<String>,
 }
 
 impl Excerpt {
-    /// The rows `wanted` of the file at `path`, each with the field at fault, by their numbers, as far as
-    /// they can be shown: the line on which each begins.
+    /// The rows `wanted` of the file at `path`, by their numbers, each with the field at fault.
+    /// Each number leads to the line on which its row begins, as far as it can be shown.
     pub fn of_rows(
         path: &Path,
         options: &ReadOptions,
@@ -115,8 +115,8 @@ impl Excerpt {
         })
     }
 
-    /// A piece of the line of about so many columns and the number before it, with what is marked underlined
-    /// by characters and a `label` behind it. `name`: what people call the file.
+    /// A piece of the line of about so many columns and the number before it. The marked part is
+    /// underlined by characters, with a `label` behind it. `name`: what people call the file.
     pub fn draw(&self, name: &str, label: &str, width: usize) -> String {
         let number = self.line.to_string();
         let margin = " ".repeat(number.len());
@@ -136,7 +136,7 @@ impl Excerpt {
         let (before, mark) = (piece(skipped, start), piece(start, end));
         let after = piece(end, skipped + width);
         let blank = " ".repeat(before.width());
-        // What is missing, or cannot be seen, is marked where it would stand.
+        // A part that is missing, or cannot be seen, is marked where it would stand.
         let carets = "^".repeat(mark.width().max(1));
         let line = format!("{number} | {before}{mark}{after}");
         let marks = format!("{margin} | {blank}{carets} {label}");

@@ -29,7 +29,7 @@ pub struct Test {
     pub(super) is_negated: bool,
 }
 
-/// What is asked of a cell.
+/// The question about a cell.
 #[derive(Debug, Clone)]
 enum Check {
     Empty,

@@ -125,8 +125,8 @@ pub(super) fn separator_line(head: &[u8]) -> Option<(char, usize)> {
     Some((char::from(delimiter), 5 + end))
 }
 
-/// The line, from 1, that looks like the header of a table whose first line is none: a title, or
-/// words of the program that made it. `None`: none of the first does.
+/// The line, from 1, that looks like the header of a table whose first line is none. That first
+/// line is a title, or words of the program that made it. `None`: none of the first does.
 pub(super) fn header_below(head: &[u8], columns: &Columns) -> Option<u64> {
     let mut lines = (1..).zip(head.split(|byte| *byte == b'\n'));
     let below = lines.by_ref().skip(1).take(HEADER_LINES_MAX);
@@ -176,8 +176,8 @@ const NO_TEXT: [(&[u8], &str); 6] = [
 /// Where a tar archive says that it is one, and how.
 const TAR: (usize, &[u8]) = (257, b"ustar");
 
-/// What a file is that holds no rows as text, with its article, and what to do; `None`: it may well be
-/// text. `text` is how it begins decompressed and decoded.
+/// The kind of a file that holds no rows as text, with its article, and what to do; `None`: it may
+/// well be text. `text` is how it begins decompressed and decoded.
 pub(super) fn not_text(text: &[u8]) -> Option<&'static str> {
     let begin = text.trim_ascii_start();
     let begins_so = |(magic, _): &&(&[u8], &str)| {
@@ -286,7 +286,7 @@ fn not_an_array(path: &Path) -> InputError {
     InputError::about(path, what).marking(Underlined::Line(1), "this is no array and no object")
 }
 
-/// The delimiter that the header has, and the header's cells: one that sets a column of ids apart,
+/// The delimiter of the header, and the header's cells. It is one that sets a column of ids apart,
 /// or else the one with the most cells.
 fn guess_delimiter(head: &[u8], columns: &Columns) -> (char, Vec<String>) {
     // Of two that are as good, the first.

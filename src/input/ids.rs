@@ -39,7 +39,7 @@ pub(super) struct IdRows {
     sizes: u64,
 }
 
-/// What was read, or passed over, that people may not expect.
+/// The things that were read, or passed over, that people may not expect.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Asides {
     /// How many lines of a list begin with `#`, and so are comments.
@@ -239,7 +239,7 @@ fn find_words(line: &str, places: &mut Vec<Range<usize>>) -> Option<()> {
                 bare(begin, from)
             }
         };
-        // What is made of invisible characters alone is no word.
+        // A text of invisible characters alone is no word.
         if closed.is_some() || !place.is_empty() {
             places.push(place);
         }
@@ -315,11 +315,11 @@ pub(super) fn is_list_line(line: &str) -> bool {
     }
 }
 
-/// What stands between the running number and the rest of each line of `head`, as `cat -n`, `nl` and
-/// `grep -n` write it; `None`: the lines are not numbered.
+/// The text between the running number and the rest of each line of `head`, as `cat -n`, `nl` and
+/// `grep -n` write it. `None`: the lines are not numbered.
 ///
-/// Such a number may be an id as well, so it has to count up from 1 or from 0, or to stand before
-/// what is surely an id.
+/// Such a number may be an id as well. So it has to count up from 1 or from 0, or to stand before a
+/// text that is surely an id.
 pub(super) fn numbering(head: &[u8]) -> Option<char> {
     let mut text = head;
     if !is_whole(head) {
@@ -356,8 +356,8 @@ fn numbered(line: &str) -> Option<(u64, char, &str)> {
     (is_sign && !rest.trim().is_empty()).then_some((number, sign, rest))
 }
 
-/// What tears a number apart of which `id` is the first part and `rest` what follows, if they are
-/// one: a decimal comma, or signs between thousands. The first part may be another user's id.
+/// The sign that tears a number apart into `id` and the `rest` that follows, if they are one. It is
+/// a decimal comma, or a sign between thousands. The first part may be another user's id.
 fn torn(id: &str, rest: &str) -> Option<(&'static str, &'static str)> {
     let mut signs = rest.chars();
     let sign = signs.next().filter(|_| is_digits(id))?;

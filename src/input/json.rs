@@ -1,5 +1,5 @@
-//! JSON values one by one: of JSON Lines, of arrays and of pages, which may be larger than memory, an
-//! element of them not larger than a row may be.
+//! JSON values one by one: of JSON Lines, of arrays and of pages. These may be larger than memory,
+//! but an element of them may be no larger than a row.
 
 use std::borrow::Cow;
 use std::io::{self, Cursor};
@@ -15,8 +15,9 @@ use super::row::{Field, Raw, RowProblem, RowReader, text_of};
 /// The keys under which the providers' own answers have their users.
 const USERS: [&str; 2] = ["users", "deleted_users"];
 
-/// Reads JSON Lines, one object or one bare id a line; or the elements of arrays, and objects that stand
-/// one after the other over many lines; or the users of pages, as the providers' APIs answer them.
+/// Reads JSON Lines, one object or one bare id a line. Or it reads the elements of arrays, and objects that
+/// stand one after the other over many lines. Or it reads the users of pages, as the providers' APIs answer
+/// them.
 pub(super) struct JsonRows {
     /// The line, the element, or the object.
     lines: LineReader,
@@ -158,9 +159,9 @@ impl JsonRows {
     }
 }
 
-/// The key under which the first page of a text that begins with `head` has its rows: the one that `id`
-/// leads through, or one that the providers use, if the object has no id of its own. `None`: it begins
-/// with no page.
+/// The key under which the first page of a text that begins with `head` has its rows. It is the one
+/// that `id` leads through. Else it is one that the providers use, if the object has no id of its
+/// own. `None`: it begins with no page.
 pub(super) fn page_key(head: &[u8], id: Option<&str>) -> Option<String> {
     if !matches!(head.trim_ascii_start().first(), Some(b'[' | b'{')) {
         return None;
@@ -228,9 +229,9 @@ impl RowReader for JsonRows {
     }
 }
 
-/// Goes over a part of a value without understanding it; the place behind its end, if it is there: behind
-/// its closing quote or bracket, else before the comma or bracket that follows. `depth`: how many brackets
-/// are open. `string`: whether a string is open, and whether its next character is escaped.
+/// Goes over a part of a value without understanding it; gives the place behind its end, if it is there.
+/// That is behind its closing quote or bracket, else before the comma or bracket that follows. `depth`: how
+/// many brackets are open. `string`: whether a string is open, and whether its next character is escaped.
 fn find_end(chunk: &[u8], depth: &mut u64, string: &mut Option<bool>) -> Option<usize> {
     for (place, byte) in chunk.iter().enumerate() {
         match (*string, byte) {

@@ -18,14 +18,14 @@ pub(super) const FIELDS: [Field; 5] = [
     Field::Brand,
 ];
 
-/// What an option names to say that no column holds its field, whatever the columns are called.
+/// The name that an option gives to say that no column holds its field, whatever the columns are called.
 pub const NO_COLUMN: &str = "none";
 
-/// A column, or JSON key, for each field: those that the options name, or those that the fields were
-/// found in, as the file writes them. A JSON key may be dotted to reach into objects.
+/// A column, or JSON key, for each field. It is one that an option names, or one that the field was
+/// found in, as the file writes it. A JSON key may be dotted to reach into objects.
 ///
-/// `None`: no option names one, and the known names are looked for; or none was found, for the id only
-/// in a list of bare ids.
+/// `None`: no option names one, and the known names are looked for. Or none was found, for the id
+/// only in a list of bare ids.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Columns {
     /// `--id-column`.
@@ -252,8 +252,8 @@ pub(super) fn resolve(
     Ok((places, Columns::of_fields(found)))
 }
 
-/// The place in `header` of the column `wanted` that the option of `field` names: as it is written if that
-/// is there, else as names are compared.
+/// The place in `header` of the column `wanted` that the option of `field` names. It is matched as
+/// it is written if that is there, else as names are compared.
 pub(super) fn place_of(
     path: &Path,
     header: &[String],

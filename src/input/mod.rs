@@ -1,9 +1,9 @@
 //! Bytes to [`Record`](crate::domain::Record)s with their positions, as a stream.
 //!
-//! [`InputSource`] is the main type: it opens a file of ids in any shape an export has (CSV, TSV, JSON
-//! Lines, a JSON array, a plain list, a sheet of a workbook; compressed or not; UTF-8 or UTF-16), finds
-//! out which columns mean something, and lends one row after another. Memory does not grow with the
-//! file, a workbook apart: one row is held at a time, and a row is at most [`ROW_BYTES_MAX`] long.
+//! [`InputSource`] is the main type: it opens a file of ids in any shape an export has. The shapes are CSV,
+//! TSV, JSON Lines, a JSON array, a plain list, a sheet of a workbook; compressed or not; UTF-8 or UTF-16.
+//! It finds out which columns mean something, and lends one row after another. Memory does not grow with
+//! the file, a workbook apart: one row is held at a time, and a row is at most [`ROW_BYTES_MAX`] long.
 //!
 //! ```text
 //! file ─▶ decompress ─▶ cap ─▶ encoding (to UTF-8) ─▶ csv │ jsonl │ json │ ids ─▶ Record
@@ -12,11 +12,10 @@
 //! Two kinds of trouble are kept apart. A [`RowProblem`] belongs to one row, which will end as
 //! `invalid`; reading goes on. An [`InputError`] is about the file and ends everything.
 //!
-//! What a person is shown of a file, with the offending text marked, is an [`Excerpt`].
+//! An [`Excerpt`] shows a person a part of a file, with the offending text marked.
 //!
-//! What it does *not* do: it does not judge whether an id, an account or an action is right, and
-//! knows no provider; that is `plan`'s. An id is text from the cell to the request and is never a
-//! number on the way.
+//! It does *not* judge whether an id, an account or an action is right, and knows no provider; that
+//! is `plan`'s. An id is text from the cell to the request and is never a number on the way.
 
 mod archive;
 mod csv;

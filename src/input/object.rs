@@ -235,8 +235,8 @@ impl<'a> Object<'a> {
         self.0.iter().map(|(key, _)| key.as_ref())
     }
 
-    /// The keys of the objects it holds, and of the first of each of its arrays, written with a dot, with
-    /// their values as a table's cells give them.
+    /// The keys of the objects it holds, and of the first of each of its arrays, written with a
+    /// dot. Their values are as a table's cells give them.
     pub(super) fn cells_within(&self) -> impl Iterator<Item = (String, String)> {
         let within = |(key, value): &(Cow<'_, str>, &'a RawValue)| {
             let first =

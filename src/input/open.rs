@@ -40,7 +40,7 @@ pub(super) struct TextFile {
     pub(super) head: Vec<u8>,
     /// How it is compressed; `None`: it is not.
     pub(super) compression: Option<Compression>,
-    /// What takes the digest of the file's bytes, if it is to be taken.
+    /// The hasher for the digest of the file's bytes, if it is to be taken.
     pub(super) digest: Option<Digest>,
 }
 
@@ -166,8 +166,8 @@ fn peek<R: BufRead>(mut reader: R, count: u64) -> io::Result<(Vec<u8>, impl BufR
     Ok((head.clone(), Cursor::new(head).chain(reader)))
 }
 
-/// What tells one input from any other: its bytes as they lie on disk, still compressed if they
-/// are.
+/// The digest that tells one input from any other: of its bytes as they lie on disk, still
+/// compressed if they are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
     /// The size in bytes.

@@ -1,5 +1,5 @@
-//! What a [`InputSource`](super::InputSource) yields, a row or why it is none, and small questions about the
-//! texts of its cells.
+//! The yield of an [`InputSource`](super::InputSource), a row or why it is none, and small
+//! questions about the texts of its cells.
 
 use std::borrow::Cow;
 use std::io;
@@ -20,10 +20,10 @@ pub struct RowProblem {
     pub field: Field,
     /// A stable word for tables and tests, e.g. `invalid_utf8`.
     pub code: &'static str,
-    /// What is wrong and how to mend it, as a lower-case fragment. It never repeats the text of a
-    /// cell, which may be anybody's name when the wrong column was taken.
+    /// The fault and how to mend it, as a lower-case fragment. It never repeats the text of a cell,
+    /// which may be anybody's name when the wrong column was taken.
     pub reason: String,
-    /// What could be read of the row beside it; `None`: nothing, or it was not looked for.
+    /// The part of the row beside it that could be read; `None`: nothing, or it was not looked for.
     pub rest: Option<Box<Record<'static>>>,
 }
 
@@ -56,7 +56,7 @@ pub(super) trait RowReader {
     /// The text of any cell of the row: of the column at `place`, or of the key `name`. Blank: there is none.
     fn cell(&self, place: usize, name: &str) -> Result<Cow<'_, str>, RowProblem>;
 
-    /// What a list holds beside its ids, as far as it was read.
+    /// The things that a list holds beside its ids, as far as it was read.
     fn asides(&self) -> Asides {
         Asides::default()
     }
@@ -127,8 +127,8 @@ pub(super) fn is_exponent(text: &str) -> bool {
         })
 }
 
-/// `text` in backticks and a blank before it, where it is short and made of nothing but digits and
-/// the signs of a number, such as `5.54E+17`, so that it can be nobody's name; else nothing.
+/// `text` in backticks and a blank before it, where it is short and has only digits and signs of a
+/// number, such as `5.54E+17`. Such a text can be nobody's name. Else it is nothing.
 pub(super) fn echo(text: &str) -> String {
     let is_part = |byte: u8| byte.is_ascii_digit() || b"eE+-.".contains(&byte);
     if text.is_empty() || text.len() > ECHO_CHARS_MAX || !text.bytes().all(is_part) {
@@ -152,8 +152,8 @@ pub(super) fn text_of(bytes: &[u8], field: Field) -> Result<&str, RowProblem> {
 /// proportion to the product of both lengths.
 const NAME_CHARS_MAX: usize = 64;
 
-/// `text` without what a spreadsheet or a copied web page leaves round a cell: blanks of every
-/// kind, U+00A0 among them, and stray byte order marks, zero-width spaces and direction marks.
+/// `text` without the margins that a spreadsheet or a copied web page leaves round a cell. These are blanks
+/// of every kind, U+00A0 among them, and stray byte order marks, zero-width spaces and direction marks.
 #[inline]
 pub(crate) fn trim_cell(text: &str) -> &str {
     match text.as_bytes() {

@@ -1,5 +1,5 @@
-//! The first rows of an input: of JSON looked at for their keys, as it has no header to ask, and of any
-//! table for a column that looks more like ids than the one that is called so.
+//! The first rows of an input. JSON is looked at for its keys, as it has no header to ask. Any
+//! table is looked at for a column that looks more like ids than the one that is called so.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter::once;
@@ -24,8 +24,8 @@ const KEYS_MAX: usize = 1_000;
 /// The fewest digits of an id beside which a shorter one counts rows or tickets.
 const LONG_MIN: usize = 8;
 
-/// Refuses ids that were found by the name of their column, where of the `cells` of the first rows, each
-/// with its column's name, those of another are ids twice as long, or a user's.
+/// Refuses ids that were found by the name of their column if another column has the better ones. It looks at
+/// the `cells` of the first rows, each with its column's name. The other's are ids twice as long, or a user's.
 pub(super) fn check_rivals(
     path: &Path,
     cells: Vec<(String, String)>,
@@ -67,8 +67,8 @@ pub(super) fn check_rivals(
 /// Which key holds which field, and all keys of the first of `rows`. These may end in the middle of a
 /// row: that is the sample's end, and no fault of the file.
 ///
-/// An option that names a key which no row has is a slip, and an error: to go on would mean to
-/// take `--action` for a column of actions.
+/// An option that names a key which no row has is a slip, and an error. To go on would mean to take
+/// `--action` for a column of actions.
 pub(super) fn resolve_keys(
     path: &Path,
     mut rows: JsonRows,

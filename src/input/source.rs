@@ -26,7 +26,7 @@ use super::row::{Field, Raw, RowProblem, RowReader, trim_cell};
 use super::sample::{check_rivals, resolve_keys};
 use super::workbook::ReadSheet;
 
-/// What the column of codes begins with that a report's files have.
+/// The first letters of the name of the column of codes in a report's files.
 const CODES: &str = "userpurge_code";
 
 /// How an input is to be read.
@@ -42,14 +42,14 @@ pub struct ReadOptions {
     pub sheet: Option<String>,
     /// The columns that hold the fields, where they are named.
     pub columns: Columns,
-    /// What a row has to pass to be taken.
+    /// The tests that a row has to pass to be taken.
     pub tests: Vec<Test>,
     /// Whether its digest is taken while it is read.
     pub is_digested: bool,
 }
 
 impl ReadOptions {
-    /// What `options` say of reading.
+    /// The part of `options` about reading.
     pub fn of(options: &RunOptions) -> Self {
         Self {
             header_line: options.header_line,
@@ -139,15 +139,15 @@ impl InputSource {
     ///
     /// # Errors
     ///
-    /// There is no such file, it is none that can be read twice, it is empty or no text, or no
-    /// column of it holds ids. See [`InputError`].
+    /// There is no such file, it cannot be read twice, it is empty or no text, or no column of it
+    /// holds ids. See [`InputError`].
     pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, InputError> {
         let opened = open_text(path, options.sheet.as_deref(), options.is_digested)?;
         Self::read(path, options, opened)
     }
 
-    /// Opens the file at `path` likewise. Where nothing in it is known to hold ids, and `options` name no
-    /// column, the first of `columns` does that is there; `options` name it from then on.
+    /// Opens the file at `path` likewise. Where no column is known to hold ids, and `options` name
+    /// none, the first of `columns` that is there does. `options` name it from then on.
     pub fn open_with(
         path: &Path,
         options: &mut ReadOptions,
@@ -262,7 +262,7 @@ impl InputSource {
         &self.path
     }
 
-    /// What people call it: its path, and the sheet that was read.
+    /// The name that people see: its path, and the sheet that was read.
     pub fn called(&self) -> String {
         let path = self.path.display();
         match &self.resolved.sheet {
@@ -334,7 +334,8 @@ impl InputSource {
     }
 
     /// The cells of the row that [`InputSource::advance`] went to, or why they cannot be read. A row that a
-    /// test leaves out has the code `filtered`. What a run left out is left out of the files of its report too.
+    /// test leaves out has the code `filtered`. A row that a run left out is left out of the files of its
+    /// report too.
     pub fn content(&self) -> Result<Record<'_>, RowProblem> {
         let mut is_blank = false;
         for (place, test) in &self.tests {
@@ -359,7 +360,7 @@ impl InputSource {
         self.rows.content()
     }
 
-    /// What was read that people may not expect, as far as it was read.
+    /// The things that were read that people may not expect, as far as it was read.
     pub fn asides(&self) -> Asides {
         Asides {
             hidden: self.resolved.sheet.as_ref().map_or(0, |it| it.hidden),
@@ -457,8 +458,8 @@ fn open_csv(
     Ok(Box::new(rows))
 }
 
-/// Refuses a first line without a column of ids, if another line looks like the header, if it is a row,
-/// or if each line is quoted as a whole.
+/// Refuses a first line without a column of ids in three cases. Another line looks like the header,
+/// or it is a row, or each line is quoted as a whole.
 fn check_header(
     path: &Path,
     resolved: &Resolved,

@@ -1,7 +1,7 @@
 //! An input as a table, for reports that give the admin's own rows back.
 //!
-//! What a [`InputTable`] gives out can be written as CSV and read again as an input, and then means the
-//! same: the same rows are invalid, and the others have the same ids, accounts, actions and
+//! The output of an [`InputTable`] can be written as CSV and read again as an input, and then means
+//! the same. The same rows are invalid, and the others have the same ids, accounts, actions and
 //! references. It writes nothing itself, and nothing of it belongs into a ledger.
 
 use std::collections::HashMap;
@@ -81,8 +81,9 @@ impl InputTable {
         Ok(table)
     }
 
-    /// How the file at `path` is read that names its users by such keys: in the column that an option names,
-    /// or else a known one, or one of ids that holds addresses, or as a list of those.
+    /// The way to read the file at `path` that names its users by such keys. They are in the column that an
+    /// option names, or else a known one. Or they are in one of ids that holds addresses, or in a list of
+    /// those.
     ///
     /// # Errors
     ///
@@ -131,8 +132,8 @@ impl InputTable {
         self.source.content()
     }
 
-    /// The names of the columns where others called `id`, `account` and `found` stand beside them: those that
-    /// would be taken for these say whose they are.
+    /// The names of the columns where others called `id`, `account` and `found` stand beside them.
+    /// Those that would be taken for these say whose they are.
     pub fn columns_beside_ids(&self) -> Vec<String> {
         let clashes = |name: &str| {
             let is_id = known_id(name).is_some_and(|known| known != EXTERNAL_ID);
@@ -145,9 +146,9 @@ impl InputTable {
         self.columns.iter().map(named).collect()
     }
 
-    /// The names of the columns: of CSV the header, of JSON the keys in the order in which they
-    /// first stand in the file, of a list of ids `id`. A nested key that holds a field has a column
-    /// of its dotted name behind them.
+    /// The names of the columns: of CSV the header, of a list of ids `id`. Of JSON they are the
+    /// keys in the order in which they first stand in the file. A nested key that holds a field has
+    /// a column of its dotted name behind them.
     pub fn columns(&self) -> &[String] {
         &self.columns
     }
@@ -180,8 +181,8 @@ impl InputTable {
     /// The cells of the row that [`InputTable::advance`] went to, byte for byte, text or not. Rows of
     /// CSV may have fewer than there are columns, or more; one that cannot be read has none.
     ///
-    /// What makes a row invalid in JSON may be fine in a table: the number `1e5` would become a
-    /// text, of two keys one would be left. Such a row keeps its cells but for the id.
+    /// A row that is invalid in JSON may be fine in a table. The number `1e5` would become a text,
+    /// and of two equal keys one would be left. Such a row keeps its cells but for the id.
     pub fn cells(&self) -> Vec<Vec<u8>> {
         match self.source.raw() {
             Raw::Cells(cells) => cells.into_iter().map(<[u8]>::to_vec).collect(),
@@ -226,8 +227,8 @@ impl InputTable {
         cells.into_iter().map(bytes).collect()
     }
 
-    /// Makes every key of `rows` a column. Spellings of one known name share theirs: no row has two of
-    /// them and is valid, and two such columns would make a reader refuse the whole table.
+    /// Makes every key of `rows` a column. Spellings of one known name share theirs. No valid row
+    /// has two of them, and two such columns would make a reader refuse the whole table.
     fn collect_keys(
         &mut self,
         rows: &mut InputSource,

@@ -96,8 +96,8 @@ pub(super) fn copy_sheet(
     Ok((copy, sheet))
 }
 
-/// Refuses an `OpenDocument` file if one of its tables spans too many cells, or takes too much memory: a cell
-/// or a row that is repeated is written once. Or if a cell is hidden below a merged one.
+/// Refuses an `OpenDocument` file if one of its tables spans too many cells, takes too much memory,
+/// or hides a cell below a merged one. A cell or a row that is repeated is written once.
 pub(super) fn check_span(archive: &mut ZipArchive<BufReader<File>>) -> io::Result<()> {
     let (mut row, mut rows, mut column, mut width) = (0_u64, 1, 0_u64, 0);
     let (mut copies, mut left) = (0, WORKBOOK_BYTES_MAX);
@@ -141,8 +141,8 @@ pub(super) fn check_span(archive: &mut ZipArchive<BufReader<File>>) -> io::Resul
     })
 }
 
-/// The rows, from 0, of the sheet at `place` that a spreadsheet program does not show, because of a filter or
-/// of a person who hid them. None if the sheet is not found where such programs put it.
+/// The rows, from 0, of the sheet at `place` that a spreadsheet program does not show. A filter
+/// hides them, or a person did. None if the sheet is not found where such programs put it.
 fn hidden_rows(
     archive: &mut ZipArchive<BufReader<File>>,
     format: Format,
@@ -204,7 +204,7 @@ fn each_tag(
     let Ok(xml) = archive.by_name(part) else {
         return Ok(());
     };
-    // Bounded by what a workbook may unfold to. What stands between two tags can only make it more.
+    // Bounded by what a workbook may unfold to. A text between two tags can only make it more.
     for tag in BufReader::new(xml).split(b'<') {
         let tag = tag?;
         let tag = String::from_utf8_lossy(&tag);
@@ -255,7 +255,7 @@ fn choose(
         each_row(book, name, look).map_err(|source| unreadable(path, source))?;
         with_ids.extend(holds_id.then_some(name));
     }
-    // What is wrong with a sheet without ids is said when it is read.
+    // The fault of a sheet without ids is said when it is read.
     let first = with_ids.first().copied().or(seen.first());
     let found = first.map(|first| (first.clone(), with_ids.len().saturating_sub(1)));
     let none = "has no sheet that can be seen; name one with `--sheet`";
@@ -378,7 +378,7 @@ fn quoted(cell: &str) -> String {
     cell.to_owned()
 }
 
-/// What people call the column at `place`.
+/// The name that people see for the column at `place`.
 pub(super) fn column_letters(place: usize) -> String {
     let before = (place / 26).checked_sub(1).map(column_letters);
     let letter = ('A'..='Z').nth(place % 26).unwrap_or_default();

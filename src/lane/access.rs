@@ -53,8 +53,8 @@ impl Lane {
         }
     }
 
-    /// The token of `key` could not be kept, and the next process would have no refresh token: it is not
-    /// used, so who authorizes anew loses nothing else.
+    /// The token of `key` could not be kept, and the next process would have no refresh token. It
+    /// is not used, so whoever authorizes anew loses nothing else.
     pub(super) fn token_not_kept(&mut self, key: &str, why: &str, now: Now) {
         let mut accounts = self.accounts.iter_mut();
         if let Some(account) = accounts.position(|it| it.tokens.not_kept(key)) {

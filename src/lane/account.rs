@@ -154,7 +154,7 @@ impl Lane {
             for step in action.steps() {
                 let many = provider.bulk().map(Bulk::many);
                 let many = many.filter(|many| many.step == *step);
-                // Who stands is read, and the job begun, for as many at once.
+                // One lookup, and one job, is for this many users.
                 let users = many.map_or(1, |many| many.users_max as u64);
                 more(Some(*step), rows.div_ceil(users));
                 if many.is_some() {

@@ -1,4 +1,4 @@
-//! What an answer, or its missing, makes of a request: for all requests alike.
+//! The effect of an answer, or of a missing one, on a request: the same for all requests.
 
 use std::time::Duration;
 
@@ -78,7 +78,7 @@ impl Lane {
         })
     }
 
-    /// What an answer, or its missing, makes of a request.
+    /// The effect of an answer, or of a missing one, on a request.
     pub(super) fn judge(
         &mut self,
         request: LaneRequest,
@@ -90,7 +90,7 @@ impl Lane {
             if flight.permit.is_some() {
                 self.limits.over(result.is_ok(), now.instant);
             }
-            // What the token is was judged when it came.
+            // The token itself was judged when it came.
             return;
         };
         let reply = match result {
@@ -229,7 +229,7 @@ impl Lane {
                 let (reason, said) = (StopKind::WrongTenant, heard.said);
                 self.fail(request, RequestError::Account { reason, said }, now);
             }
-            // What cannot be reached is the account's trouble, and no attempt.
+            // A host out of reach is the account's trouble, and no attempt.
             Failure::Connect if !request.purpose.is_read() || self.reach.at_work => {
                 self.not_begun(&request);
                 self.note_unsent(&request);
@@ -269,7 +269,7 @@ impl Lane {
         let is_last = request.attempt >= attempts
             || is_doubtful_bulk
             || (request.purpose.is_read() && self.reach.is_over_at_first(now));
-        // What a server asks for holds also where this was the last try.
+        // A wait that a server asks for holds also where this was the last try.
         let asks = moment.is_some_and(|moment| moment.asks_for().is_some());
         let rest = if is_last && !asks && !is_doubtful_bulk {
             Ok(Duration::ZERO)

@@ -1,5 +1,5 @@
-//! The way of every request until it leaves: limits, access, intent, sending. Which request goes first is
-//! decided here, and nowhere else. What its answer makes of it: `answers`.
+//! The way of every request until it leaves: limits, access, intent, sending. Which request goes
+//! first is decided here, and nowhere else. The effect of its answer: `answers`.
 
 use std::time::{Duration, Instant};
 
@@ -81,7 +81,7 @@ impl Lane {
         let mut soonest: Option<Instant> = None;
         for (is_other, id, class) in order {
             if let Some(said) = self.day_over.clone() {
-                // What is left is theirs that are in flight.
+                // The rest belongs to those in flight.
                 if !self.limits.is_idle() {
                     return Err(None);
                 }
@@ -102,7 +102,7 @@ impl Lane {
                 Err(Wait::Until(at)) => soonest = soonest.map_or(Some(at), |it| Some(it.min(at))),
                 Err(Wait::Answer) => {}
             }
-            // What others took of the account's quota, the endpoint that decides would lack.
+            // The endpoint that decides would lack the part of the account's quota that others took.
             if !is_other {
                 break;
             }

@@ -1,4 +1,4 @@
-//! What stops an account before more harm is done: the circuit breaker, and the canary.
+//! The stops of an account before more harm is done: the circuit breaker, and the canary.
 //!
 //! The breaker trips when too much goes wrong.
 //! Two things are watched, each over a sliding window of rows: of those done, which fail, and in the order
@@ -257,7 +257,7 @@ impl Canary {
         }
     }
 
-    /// What went wrong, once all of its rows have ended; `None`: nothing, or not all have.
+    /// The reason why it failed, once all of its rows have ended; `None`: it did not, or not all have.
     pub(super) fn failed(&self) -> Option<String> {
         let (_, first) = self.first_bad.as_ref()?;
         (self.left == 0 && self.open == 0).then(|| {

@@ -212,7 +212,7 @@ impl Lane {
                 continue;
             };
             it.in_doubt = true;
-            // What the provider's support would look for.
+            // The provider's support would look for this.
             it.job = Some((id.clone(), job.status));
             match job.items.get(&it.task.id) {
                 Some(ItemEnd::Deleted) => {
@@ -253,7 +253,7 @@ impl Lane {
         }
     }
 
-    /// Who does not stand any more is gone by the request. `batch`: who stands; `None`: not to be asked.
+    /// A user who is not there any more is gone by the request. `batch`: who stands; `None`: not to be asked.
     pub(super) fn settle_unclear(
         &mut self,
         rows: Vec<(u64, Option<Detail>)>,

@@ -64,7 +64,7 @@ impl Lane {
             }
             Purpose::Token => self.accounts[account].tokens.is_fetching = false,
             Purpose::Lookup(batch, ..) => self.batch_failed(batch, error, now),
-            // Who may not read the record goes on without; that no answer came says nothing.
+            // A caller who may not read the record goes on without; a missing answer says nothing.
             Purpose::Erasure(aside) if matches!(error, RequestError::Account { .. }) => {
                 self.erasure_answered(aside, None, now);
             }

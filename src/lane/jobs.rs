@@ -47,7 +47,7 @@ pub struct Jobs {
     beginning: usize,
     /// How many jobs may be under way.
     limit: usize,
-    /// What this program may have under way, whatever the server says.
+    /// The number that this program may have under way, whatever the server says.
     limit_max: usize,
     /// When the server last took no more; `None`: never.
     refused_at: Option<Instant>,
@@ -68,7 +68,7 @@ pub struct Job {
     missing: u32,
     /// The rows that it carries.
     pub rows: Vec<u64>,
-    /// What it says of its users, once it has ended.
+    /// The end of each of its users, once it has ended.
     pub items: HashMap<UserId, ItemEnd>,
     /// The HTTP status of the answer that told how it ended; `None`: none did.
     pub status: Option<u16>,

@@ -18,7 +18,7 @@ const BELIEVED: Duration = Duration::from_mins(1);
 /// How often a role is read again for a request that waits for too long, before the account stops.
 const READ_AGAIN_MAX: u32 = 10;
 
-/// What a lookup is for.
+/// The purpose of a lookup.
 #[derive(Debug)]
 pub(super) enum For {
     /// Rows of a queue, before anything is done for them. Whether they are the canary's.
@@ -36,9 +36,9 @@ pub(super) enum For {
 pub(super) struct Batch {
     account: usize,
     pub(super) reason: For,
-    /// Who is asked about in the largest reads there are.
+    /// The users to ask about in the largest reads there are.
     together: Vec<UserId>,
-    /// Who is asked about alone where those do not list them.
+    /// The users to ask about alone where those do not list them.
     alone: Vec<UserId>,
     /// Before it is asked.
     pub(super) rest: Duration,

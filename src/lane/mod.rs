@@ -7,15 +7,14 @@
 //!
 //! # One path for every request
 //!
-//! Who are we, a lookup, a deletion, a job, asking about jobs, a verification, a token: each is a
-//! request with a `Purpose`. The files `attempt` and `answers` take all of
-//! them the same way:
+//! An identity request, a lookup, a deletion, a job, asking about jobs, a verification, a token: each is a
+//! request with a `Purpose`. The files `attempt` and `answers` take all of them the same way:
 //!
-//! 1. **Limits** ([`limits`]): windows, pauses, pace and the number in flight, at one instant, all or
-//!    none. What waits for quota holds nothing, so rows that wait ten minutes for one endpoint keep no
-//!    others from theirs. The endpoint that decides when all are done goes first.
-//! 2. **Access** (`tokens`) and **role** (`lookups`): a token that ended, or a role that was read too
-//!    long ago, is asked for again, which gives back what 1 took.
+//! 1. **Limits** ([`limits`]): windows, pauses, pace and the number in flight, at one instant, all
+//!    or none. A row that waits for quota holds nothing, so rows that wait ten minutes for one
+//!    endpoint keep no others from theirs. The endpoint that decides when all are done goes first.
+//! 2. **Access** (`tokens`) and **role** (`lookups`): a token that ended, or a role that was read
+//!    too long ago, is asked for again. That gives back the slots of 1.
 //! 3. **Intent**, durable. A row that waits for quota has none, so a crash in that wait leaves
 //!    nothing in doubt.
 //! 4. **Still open?** A pause or a stop that came meanwhile takes the intent back.
@@ -106,7 +105,7 @@ pub struct AccountSpec {
     pub seed: u64,
 }
 
-/// What an account has to do in this session.
+/// The work of an account in this session.
 #[derive(Debug, Clone)]
 pub struct WorkSpec {
     /// The queues that its rows come from, one for each action; `None`: rows to be verified.
@@ -130,7 +129,7 @@ pub struct Until {
     pub typed: String,
 }
 
-/// What happened.
+/// An event, as the lane is told of it.
 #[derive(Debug)]
 pub enum Event {
     /// The next rows of a queue; `None`: it has no more. An error: it could not be read on.
@@ -148,7 +147,7 @@ pub enum Event {
     Reply {
         /// Which.
         request: RequestId,
-        /// What came.
+        /// The reply that came, or the error.
         result: Result<Reply, TransportError>,
     },
     /// A person stops the run: nothing more is begun; what is in flight ends and is recorded.
@@ -157,11 +156,11 @@ pub enum Event {
     Abandon,
     /// The ledger takes no more entries.
     LedgerFailed,
-    /// What was to be kept under this key could not be, though the next process needs it; and why.
+    /// The value for this key could not be kept, though the next process needs it; and why.
     NotKept(String, String),
 }
 
-/// What is to be done next.
+/// The next thing to be done.
 #[derive(Debug)]
 pub enum Effect {
     /// Record this, in order.
@@ -392,7 +391,7 @@ impl Lane {
         self.halt(index, now);
     }
 
-    /// Begins nothing more of an account. What waits is given up, what is in flight goes on.
+    /// Begins nothing more of an account. Waiting work is given up, requests in flight go on.
     fn halt(&mut self, index: usize, now: Now) {
         self.accounts[index].is_stopping = true;
         self.fail_waiting(index, &RequestError::Stopping, now);

@@ -1,5 +1,5 @@
-//! What a person's command asks outside of any row: who we are, who the primary contact is, how users
-//! stand.
+//! The questions of a person's command outside of any row: who we are, who the primary contact is,
+//! how users stand.
 
 use super::lookups::{Batch, For};
 use super::requests::{Meaning, Purpose, RequestId};
@@ -10,16 +10,17 @@ use crate::provider::PrimaryContact;
 /// A question of a person's about an account.
 #[derive(Debug, Clone)]
 pub enum Inquiry {
-    /// Who are we.
+    /// The identity of the caller.
     Identity,
-    /// What the caller lacks who has this role, see [`Provider::rights`](crate::provider::Provider::rights).
+    /// The rights that the caller with this role lacks, see
+    /// [`Provider::rights`](crate::provider::Provider::rights).
     Rights(String),
-    /// Who has the role that no list of users tells ([`PrimaryContact`]), so that lists show that user
-    /// from then on; not, if it is one of these roles, which protect nobody.
+    /// The user with the role that no list of users tells ([`PrimaryContact`]), so that lists show
+    /// that user from then on. It is not asked if it is one of these roles, which protect nobody.
     PrimaryContact(Vec<String>),
     /// How users stand.
     Users(Vec<UserId>),
-    /// Who has these keys, a page of the answer from 1.
+    /// The users with these keys, a page of the answer from 1.
     Find(FindBy, Vec<String>, u32),
 }
 

@@ -15,17 +15,17 @@ use super::{Effect, Lane, Now, SourceError};
 use crate::domain::{AccountName, Action, Entry, LeftOpen, Outcome, Said, Task, UserId};
 use crate::provider::{LookupFor, Provider};
 
-/// How many rows of a queue may be in hand where they wait for different things. More than may be in
-/// flight, so that rows that wait for one endpoint's quota do not keep others from theirs; bounded, so
-/// that memory is.
+/// How many rows of a queue may be in hand where they wait for different things. It is more than
+/// may be in flight, so that rows that wait for one endpoint's quota do not keep others from
+/// theirs. It is bounded, so that memory is.
 const ROWS_IN_HAND_MAX: usize = 1_024;
 
-/// The same of a queue whose rows go many to a request: as many as all jobs can hold that may be
-/// under way (30 of 100 at Zendesk), and again as the bound above for those that have left theirs.
+/// The same of a queue whose rows go many to a request. It holds as many as all jobs that may be under
+/// way (30 of 100 at Zendesk). It also holds the bound above again, for those that have left theirs.
 ///
-/// Of a purge, that is how far the soft deletions may be ahead of the permanent ones: an hour, where
-/// those have 700 in ten minutes. More would gain nothing, as the permanent ones decide when the
-/// purge is over, and would leave more users between the two when it is stopped.
+/// Of a purge, that is how far the soft deletions may be ahead of the permanent ones. It is an
+/// hour, where those have 700 in ten minutes. More would gain nothing, as the permanent ones decide
+/// when the purge is over. It would leave more users between the two when it is stopped.
 const BULK_ROWS_IN_HAND_MAX: usize = 4_096;
 
 /// How many rows are taken at a time where nobody is asked about their users.
@@ -34,7 +34,7 @@ const TAKEN_MAX: usize = 64;
 /// A queue of an account's rows.
 #[derive(Debug)]
 pub(super) struct RowQueue {
-    /// What its rows ask for; `None`: they ended well, and are to be verified.
+    /// The action of its rows; `None`: they ended well, and are to be verified.
     pub(super) action: Option<Action>,
     /// Rows that were read and not taken.
     pub(super) loaded: VecDeque<Task>,

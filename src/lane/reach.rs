@@ -1,7 +1,7 @@
 //! Whether the hosts of a tenant are reached, since when not, and for how long that is borne with.
 //!
-//! What brings no host's answer is about the account, not about the row whose request it was: all of
-//! the account waits, a little longer each time, and tries again.
+//! A failure without any host's answer is about the account, not about the row whose request it
+//! was. All of the account waits, a little longer each time, and tries again.
 
 use std::time::{Duration, Instant};
 
@@ -70,8 +70,8 @@ impl Reach {
         !self.at_work && self.lost.as_ref().is_some_and(is_over)
     }
 
-    /// What to say now that a host is lost, and for how long to wait before the next try; an error: it
-    /// was borne with for as long as may be, and so many tries. `None`: none is lost.
+    /// The message now that a host is lost, and the wait before the next try. An error: it was
+    /// borne with for as long as may be, and so many tries. `None`: none is lost.
     pub fn loss(&mut self, now: Now) -> Option<(String, Result<Duration, u32>)> {
         let patience = if self.at_work {
             PATIENCE_AT_WORK

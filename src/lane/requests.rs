@@ -21,14 +21,14 @@ use crate::transport::TransportError;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub(super) u64);
 
-/// What a request is for. Each lookup of many users, and each question of a person's, has an id.
+/// The purpose of a request. Each lookup of many users, and each question of a person's, has an id.
 #[derive(Debug)]
 pub(super) enum Purpose {
-    /// Who are we.
+    /// The identity of the caller.
     Identify(RequestId),
-    /// What this role of the caller's lacks.
+    /// The rights that this role of the caller's lacks.
     Rights(RequestId, String),
-    /// Who has the role that no list of users tells.
+    /// The user with the role that no list of users tells.
     PrimaryContact(RequestId),
     /// A token.
     Token,
@@ -46,7 +46,8 @@ pub(super) enum Purpose {
     Jobs(Vec<JobId>),
     /// How users of rows that ended well stand; more closely, of one.
     Verify(LookupFor, Vec<Task>, Vec<UserId>),
-    /// Who has these e-mail addresses or external ids, a page of the answer. They are persons: no entry names them.
+    /// The users with these e-mail addresses or external ids, a page of the answer. They are persons: no entry
+    /// names them.
     Find(RequestId, FindBy, Vec<String>, u32),
 }
 
@@ -55,10 +56,10 @@ pub(super) enum Purpose {
 pub(super) struct Aside {
     /// The step's request.
     pub(super) request: Box<LaneRequest>,
-    /// The end if the user stands as they did, where an answer alone could not say; `None`: the attempts
-    /// are used up, and one of them may have had its effect.
+    /// The end if the user stands as they did, where an answer alone could not say. `None`: the
+    /// attempts are used up, and one of them may have had its effect.
     pub(super) standing: Option<RowEnd>,
-    /// What was heard of the step last.
+    /// The last news of the step.
     pub(super) heard: Heard,
 }
 
@@ -108,7 +109,7 @@ pub(super) enum Stage {
     Answered(Flight, Result<Reply, TransportError>),
 }
 
-/// What a request leaves with, and when.
+/// The data that a request leaves with, and its time.
 #[derive(Debug)]
 pub(super) struct Flight {
     /// `None`: it takes nothing of the limits.
@@ -119,7 +120,7 @@ pub(super) struct Flight {
     pub(super) at: Now,
 }
 
-/// What requests queue for.
+/// The kinds of request that queue for quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Class {
     Read,
@@ -127,12 +128,12 @@ pub(super) enum Class {
     Bulk(Step),
 }
 
-/// What an answer means, by what was asked.
+/// The meaning of an answer, by the question.
 #[derive(Debug)]
 pub enum Meaning {
-    /// Who we are, and what the answer's headers said of limits.
+    /// The identity of the caller, and the limits in the answer's headers.
     Identity(Box<(Identity, RateHints)>),
-    /// What the caller lacks.
+    /// The rights that the caller lacks.
     Lacks(Vec<String>),
     /// The user of the role that no list tells; `None`: nobody was asked about, or is named.
     PrimaryContact(Option<String>),
@@ -143,7 +144,7 @@ pub enum Meaning {
     Users(Vec<UserState>),
     /// How jobs stand.
     Jobs(Vec<(JobId, JobState)>),
-    /// Who has each of the keys that were asked about.
+    /// The users with each of the keys that were asked about.
     Found(Found),
     /// The step ended.
     End(RowEnd),
@@ -166,8 +167,8 @@ impl Class {
 }
 
 impl Purpose {
-    /// What it queues for. Only what changes something has a step, an intent, and an entry for each
-    /// attempt; all else is a read, which is recorded when it was answered.
+    /// The class that it queues for. Only a request that changes something has a step, an intent, and
+    /// an entry for each attempt. Every other one is a read, which is recorded when it was answered.
     pub(super) const fn class(&self) -> Class {
         match self {
             Self::Step(it) => Class::Step(it.step),
@@ -190,7 +191,7 @@ impl Purpose {
         }
     }
 
-    /// What the ledger calls it.
+    /// Its name in the ledger.
     pub(super) fn name(&self) -> &'static str {
         if let Some((purpose, _)) = self.lookup() {
             return purpose.name();
@@ -238,7 +239,7 @@ impl Purpose {
         })
     }
 
-    /// What the answer says. `primary_contact`: see [`Provider::looked_up`].
+    /// The meaning of the answer. `primary_contact`: see [`Provider::looked_up`].
     pub(super) fn parse(
         &self,
         provider: &dyn Provider,
@@ -326,7 +327,7 @@ pub enum RequestError {
     Account {
         /// Why.
         reason: StopKind,
-        /// What the provider said, or our own reason.
+        /// The statement of the provider, or our own reason.
         said: Said,
     },
     /// Every attempt at a read met a passing error.
@@ -336,7 +337,7 @@ pub enum RequestError {
         attempts: u32,
         /// The stable word for the last error.
         class: &'static str,
-        /// What the provider said last, or the network.
+        /// The last statement of the provider, or of the network.
         said: Said,
     },
 }

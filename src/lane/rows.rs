@@ -11,9 +11,9 @@ use crate::domain::{
 };
 use crate::provider::{Detail, Reply};
 
-/// So many rows for each request that may be in flight have the same step begun as their first. Enough
-/// that none waits for a row; few enough that a provider that fails every request is found out after
-/// some rows and not after all.
+/// So many rows for each request that may be in flight have the same step begun as their first. It
+/// is enough that none waits for a row. It is few enough that a provider that fails every request
+/// is found out after some rows and not after all.
 const ROWS_BEGUN_PER_REQUEST: u32 = 3;
 
 /// A row in hand.
@@ -46,7 +46,7 @@ pub(super) struct Row {
     pub(super) is_canary: bool,
 }
 
-/// What was heard of a request last.
+/// The last news of a request.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Heard {
     pub(super) said: Said,
@@ -62,7 +62,7 @@ pub(super) struct StepEnd {
     pub(super) heard: Heard,
 }
 
-/// What an answer of `status` said, or none.
+/// The statement of an answer of `status`, or none.
 pub(super) fn said(status: Option<u16>, detail: Detail) -> Said {
     Said {
         status,

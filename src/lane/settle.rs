@@ -1,7 +1,7 @@
-//! What the answer to a step makes of its row, after requests that were never answered: an end, a look at
-//! the user, or another attempt.
+//! The effect of the answer to a step on its row, after requests that were never answered. It is an
+//! end, a lookup of the user, or another attempt.
 //!
-//! What an answer says is the provider's to tell ([`Verdict`](crate::provider::Verdict)). What it means
+//! The provider tells the meaning of an answer ([`Verdict`](crate::provider::Verdict)). Its meaning
 //! in the light of a doubt is decided here.
 
 use super::requests::{Aside, LaneRequest, Meaning, Purpose, StepRequest};
@@ -50,8 +50,8 @@ impl Lane {
             return self.step_protected(step.row, &role, step.in_doubt, now);
         }
         if step.step == Step::PermanentlyDelete && matches!(seen, UserState::SoftDeleted { .. }) {
-            // Their soft deletion is this run's, or was seen a moment ago: the provider has rather not
-            // got round to it, unless a request of ours may have done it whose answer was lost.
+            // Their soft deletion is this run's, or was seen a moment ago: the provider has rather
+            // not got round to it. But a request of ours whose answer was lost may have done it.
             if self.was_there(step.row) && !step.in_doubt {
                 return self.decide_erased(aside, false, now);
             }
@@ -217,7 +217,7 @@ impl Lane {
             return true;
         };
         match step {
-            // Who is not listed may have been soft-deleted a moment ago.
+            // A user who is not listed may have been soft-deleted a moment ago.
             Step::PermanentlyDelete => {
                 !matches!(stood, UserState::Unknown | UserState::Gone)
                     || row.soft_deleted
@@ -266,9 +266,9 @@ impl Lane {
         }
     }
 
-    /// An end, seen in the light of a doubt: what is gone after a request of ours that was never
-    /// answered, and that could remove somebody, is our doing. "No such user" shows that only with a
-    /// code of the provider's: a 404 without one may be a gateway's.
+    /// An end, seen in the light of a doubt. A user who is gone after a request of ours that was
+    /// never answered, and that could remove somebody, is our doing. "No such user" shows that only
+    /// with a code of the provider's: a 404 without one may be a gateway's.
     fn settle(&self, step: &StepRequest, end: RowEnd, heard: Heard) -> StepEnd {
         let is_ours = step.in_doubt
             && match end {
@@ -347,7 +347,7 @@ fn may_be_old(step: Step, is_unknown: bool) -> bool {
     is_unknown || step == Step::PermanentlyDelete
 }
 
-/// What a settled look comes to: the provider's refusal would mislead where the user is gone.
+/// The result of a settled lookup: the provider's refusal would mislead where the user is gone.
 fn in_own_words(step: Step, seen: &UserState, heard: Heard) -> Heard {
     let (code, words) = match seen {
         // The answer spoke of soft-deleted users only; the look spoke of all.

@@ -25,8 +25,8 @@ const LATER_MAX: Duration = Duration::from_mins(1);
 /// anew for each request. Where it truly ends earlier it is rejected, and fetched anew then.
 const LIFE_MIN: Duration = Duration::from_secs(30);
 
-/// How often in a row the token server may put us off before the account stops: some ten minutes,
-/// which is as long as Zoho shuts out callers that asked too often.
+/// The number of times in a row that the token server may put us off before the account stops. It
+/// takes some ten minutes, as long as Zoho shuts out callers that asked too often.
 const PUT_OFF_MAX: u32 = 16;
 
 /// After so many tokens that were rejected without ever having been taken, it is the credentials.
@@ -35,8 +35,8 @@ const STILLBORN_MAX: u32 = 2;
 /// So many tokens are fetched for one request that waits for its slot; then one in the slot's time.
 const IN_VAIN_MAX: u32 = 3;
 
-/// A token as it is kept between processes: a provider gives out few, or this one came with the only
-/// refresh token that is not void.
+/// A token as it is kept between processes. A provider gives out few, or this one came with the
+/// only refresh token that is not void.
 #[derive(Debug, Clone)]
 pub struct KeptToken {
     /// The token.

@@ -1,5 +1,5 @@
-//! What keeps requests back: waits that a server asks for, waits where it only says no, and a host that
-//! is out of reach. What headers say of limits is learnt here too.
+//! The waits that keep requests back: a server asks for them, or only says no, or a host is out of
+//! reach. Limits in headers are learnt here too.
 
 use std::time::Duration;
 

@@ -11,7 +11,7 @@ use super::reader::{LedgerReader, TornTail};
 use super::state::LedgerState;
 use crate::domain::{Entry, RunId};
 
-/// What an audit found.
+/// The result of an audit.
 #[derive(Debug, Clone)]
 pub struct Audit {
     /// The ledger.
@@ -24,11 +24,11 @@ pub struct Audit {
     pub bytes: u64,
     /// The chain of the last of them.
     pub head: LedgerHead,
-    /// What follows the last line without a line feed; `None`: nothing, or there is damage.
+    /// The bytes that follow the last line without a line feed; `None`: nothing, or there is damage.
     pub torn: Option<TornTail>,
     /// The line whose chain is the head that was noted; `None`: none was, or no line's is.
     pub noted_at: Option<u64>,
-    /// What is wrong with the first line that does not fit, or that is missing; `None`: all fit.
+    /// The fault of the first line that does not fit, or that is missing; `None`: all fit.
     pub damage: Option<LedgerError>,
 }
 

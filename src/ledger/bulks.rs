@@ -6,8 +6,8 @@ use roaring::RoaringTreemap;
 
 use crate::domain::{JobId, LeftOpen};
 
-/// The rows that stand in a request for many and that nothing has ended yet: each in the last it was
-/// sent in, if it was not sent alone since.
+/// The rows that stand in a request for many and that nothing has ended yet. Each is in the last
+/// one it was sent in, if it was not sent alone since.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Bulks {
     /// By row: the request it stands in, and the job which that began. There are no more than are under

@@ -15,7 +15,7 @@ use crate::domain::Entry;
 pub struct LedgerHead(blake3::Hash);
 
 impl LedgerHead {
-    /// What stands before the first line.
+    /// The chain before the first line.
     pub const GENESIS: Self = Self(blake3::Hash::from_bytes([0; 32]));
 }
 
@@ -87,8 +87,8 @@ fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((open, stated))
 }
 
-/// Appends to `lines` the line that holds `body` (a JSON object that is not empty) after a line
-/// whose chain is `previous`, with its line feed, and gives its chain.
+/// Appends to `lines` the line that holds `body` (a JSON object that is not empty), with its line
+/// feed. It follows a line whose chain is `previous`. Gives its chain.
 pub fn seal(previous: LedgerHead, body: &[u8], lines: &mut Vec<u8>) -> LedgerHead {
     let open = body.strip_suffix(b"}").unwrap_or(body);
     let head = next(previous, open);
@@ -111,8 +111,8 @@ fn next(previous: LedgerHead, open: &[u8]) -> LedgerHead {
 
 /// The entry that a line holds; its chain is passed over. The line is used up by it.
 ///
-/// Serde reads a tagged enum by way of a tree. Of the frequent kinds, only what stands between `kind`
-/// and chain is read, as the struct it is: `status` of a million rows has 1.5 seconds.
+/// Serde reads a tagged enum by way of a tree. Of the frequent kinds, only the text between `kind`
+/// and chain is read, as the struct it is. `status` of a million rows has 1.5 seconds.
 pub(super) fn decode(line: &mut [u8]) -> Result<Entry, serde_json::Error> {
     const OPEN: &[u8] = b"{\"kind\":\"";
     let kind = line.strip_prefix(OPEN).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What can go wrong with a ledger.
+//! The errors of a ledger.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ pub enum LedgerError {
         words::shell_path(.0)
     )]
     Locked(PathBuf),
-    /// What is at the path is no regular file.
+    /// The thing at the path is no regular file.
     #[error("`{0}` is a folder, a pipe or a device, and a ledger is a file")]
     NotAFile(PathBuf),
     /// There is not one whole line: the run ended while it began.
@@ -53,13 +53,13 @@ pub enum LedgerError {
         line: u64,
         /// Where the line begins, in bytes from the start of the file.
         byte: u64,
-        /// What is wrong with it.
+        /// Its damage.
         reason: LedgerDamage,
     },
     /// The operating system refused; nothing was being appended.
     #[error("could not {doing} ledger `{path}`")]
     Io {
-        /// What was tried, e.g. `open`.
+        /// The operation that was tried, e.g. `open`.
         doing: &'static str,
         /// The ledger.
         path: PathBuf,
@@ -70,7 +70,7 @@ pub enum LedgerError {
     /// An append failed, and with it the writer.
     #[error("could not {doing} ledger `{path}`, so nothing more was sent")]
     Failed {
-        /// What was tried: `write to`, `sync` or `check`.
+        /// The operation that was tried: `write to`, `sync` or `check`.
         doing: &'static str,
         /// The ledger.
         path: PathBuf,
@@ -83,7 +83,7 @@ pub enum LedgerError {
     Lost {
         /// The ledger.
         path: PathBuf,
-        /// What has become of it.
+        /// The way in which it was lost.
         how: LedgerLoss,
     },
     /// An entry cannot stand in a ledger; it was not written.
@@ -107,7 +107,7 @@ pub enum LedgerError {
     },
 }
 
-/// What somebody else did to a ledger while it was written to.
+/// The change that somebody else made to a ledger while it was written to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum LedgerLoss {
     /// It has no name any more.
@@ -129,7 +129,7 @@ pub enum LedgerLoss {
     },
 }
 
-/// What is wrong with a line.
+/// The fault of a line.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum LedgerDamage {
     /// Nothing in it says what it follows.
@@ -170,12 +170,12 @@ pub enum LedgerDamage {
     /// It follows the line before it, but holds nothing that this program knows.
     #[error("it is no entry that this version knows ({detail})")]
     NotAnEntry {
-        /// What the JSON reader says.
+        /// The message of the JSON reader.
         detail: String,
     },
 }
 
-/// What to do about a ledger of another format.
+/// The advice about a ledger of another format.
 fn format_told(found: u32) -> String {
     let known = RunHeader::FORMAT;
     if found < known {
@@ -186,7 +186,7 @@ fn format_told(found: u32) -> String {
     }
 }
 
-/// Who is busy at a tenant.
+/// The text about the process that is busy at a tenant.
 fn busy_told(tenant: &str, ledger: Option<&Path>) -> String {
     match ledger {
         Some(ledger) => format!(
@@ -213,7 +213,7 @@ impl LedgerDamage {
         }
     }
 
-    /// What stands before and behind the place in the words of an error.
+    /// The words before and behind the place in the text of an error.
     fn told(&self) -> [String; 2] {
         let next = "the file was left as it is, go on with a copy of it that is whole";
         match self {
@@ -236,7 +236,7 @@ impl LedgerError {
         }
     }
 
-    /// What is safe to do when the ledger failed in the middle of a run; `None`: the error itself says.
+    /// The safe thing to do when the ledger failed in the middle of a run; `None`: the error itself says.
     pub fn help(&self) -> Option<String> {
         let (path, how) = match self {
             Self::Failed { path, .. } => {

@@ -1,6 +1,5 @@
-//! A ledger that is open for writing, without threads: lines are put together, written and synced
-//! one step at a time, and the state follows what was put in. The writer's thread drives it; so may
-//! a test, on any disk.
+//! A ledger that is open for writing, without threads. Lines are put together, written and synced one step at a
+//! time, and the state follows them. The writer's thread drives it; so may a test, on any disk.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,7 +19,7 @@ const BUFFER_BYTES_KEPT: usize = 1024 * 1024;
 #[derive(Debug)]
 pub struct LedgerFile {
     file: Box<dyn DiskFile>,
-    /// What the ledger says, with what is not written yet.
+    /// The state by the ledger, with the lines that are not written yet.
     pub state: LedgerState,
     /// How long the file is, if nobody else has touched it.
     bytes: u64,
@@ -44,7 +43,7 @@ impl LedgerFile {
         })?;
         let begun = begin(disk, file, path, &body);
         if begun.is_err() {
-            // What is left has no header and would only be in the way. The first error counts.
+            // The rest has no header and would only be in the way. The first error counts.
             let _ = disk.remove(path);
         }
         let (file, head) = begun?;
@@ -66,7 +65,7 @@ impl LedgerFile {
             file.truncate(torn.byte)
                 .map_err(io("cut the torn end of"))?;
         }
-        // What was read may be a dead process's that never synced it. From here on it is relied on.
+        // The text just read may be a dead process's that never synced it. From here on it is relied on.
         file.sync().map_err(io("sync"))?;
         Self::new(file, state)
     }
@@ -89,7 +88,7 @@ impl LedgerFile {
         })
     }
 
-    /// What the ledger says; from here on [`LedgerState::sent`] tells only later requests.
+    /// The state by the ledger; from here on [`LedgerState::sent`] tells only later requests.
     pub(super) fn hand_over_state(&mut self) -> LedgerState {
         let sent = std::mem::take(&mut self.state.sent);
         let mut state = self.state.clone();
@@ -120,7 +119,7 @@ impl LedgerFile {
         if self.lines.is_empty() {
             return Ok(());
         }
-        // What is behind a cut fits nothing before it: what is left would be damaged for good.
+        // A line behind a cut fits nothing before it: the rest would be damaged for good.
         self.look()?;
         self.unsynced = true;
         let written = self.file.write_all(&self.lines);

@@ -97,8 +97,8 @@ impl LedgerState {
             Outcome::InDoubt => {
                 self.doubtful.insert(row);
             }
-            // Given up, which settles nothing either: a time-out among the attempts may have had
-            // its effect, and a retry that finds the user gone must know that it was ours.
+            // It is given up, which settles nothing either. A time-out among the attempts may have
+            // had its effect. A retry that finds the user gone must know that it was ours.
             Outcome::Failed => {}
             Outcome::Deleted
             | Outcome::AlreadyGone
@@ -120,7 +120,7 @@ impl LedgerState {
         }
     }
 
-    /// What a session before left open is taken up again: its end and its stops speak no more.
+    /// Takes up again the work that a session before left open: its end and its stops speak no more.
     fn session(&mut self, session: &SessionStart) {
         // The process that made the plan goes on in this session, unless it was cut off before.
         if session.command != "run" || !self.sessions.is_empty() {
@@ -182,7 +182,7 @@ impl LedgerState {
         let was_under_way = self.unanswered.contains(bulk.row);
         self.answered(bulk, was_under_way);
         match &bulk.job {
-            // What it does to each row is open until its result was read.
+            // Its effect on each row is open until its result was read.
             Some(job) => self.bulks.job(bulk.row, job),
             None if bulk.in_doubt => self.doubtful |= self.bulks.rows(bulk.row),
             None => {

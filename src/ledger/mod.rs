@@ -6,17 +6,17 @@
 //! - The first line, and only the first, is the run's header. It names the format's version.
 //! - Every line fits the line before it (the chain), so none can be changed, dropped, added or
 //!   moved unseen. Cutting off whole lines at the end is seen by whoever knows the [`LedgerHead`].
-//! - Who appends holds the exclusive lock, from before the first byte is read until the last one
-//!   is synced. Readers take no lock; the lock is advisory, so they can read all the while.
+//! - A process that appends holds the exclusive lock, from before the first byte is read until the last
+//!   one is synced. Readers take no lock; the lock is advisory, so they can read all the while.
 //! - An append that asked for [`Durability::Synced`] is acknowledged after its bytes were synced,
 //!   never before.
 //! - The first write or sync that fails is the last: nothing is written after it, and everyone
 //!   who waits or comes later gets the error. (After a failed sync the kernel may have dropped the
 //!   bytes and forgotten; trying again would lie.)
-//! - An append is acknowledged only while the ledger is where it was and as long as what was written
-//!   to it: one that was removed, moved, replaced or cut fails as a full disk does.
-//! - What is opened for going on with is synced first: a process that was killed may have written
-//!   lines that it never synced, and from here on they are relied on.
+//! - An append is acknowledged only while the ledger is where it was and as long as the lines
+//!   written to it. A ledger that was removed, moved, replaced or cut fails as a full disk does.
+//! - A ledger that is opened for going on with is synced first. A process that was killed may have
+//!   written lines that it never synced, and from here on they are relied on.
 //! - A line is at most [`LINE_BYTES_MAX`] long, a queue at most [`QUEUE_MAX`] entries.
 //! - Lines of a format newer than this program's are never written to.
 //!
@@ -31,8 +31,8 @@
 //! chain:  blake3(chain of the line before, as 32 bytes ‖ body)
 //! ```
 //!
-//! The chain before the first line is 32 zero bytes. It is computed over the bytes as they stand,
-//! so that checking needs no JSON at all. What the kinds hold is in [`crate::domain::Entry`].
+//! The chain before the first line is 32 zero bytes. It is computed over the bytes as they stand, so
+//! that checking needs no JSON at all. The contents of the kinds are in [`crate::domain::Entry`].
 //!
 //! # Torn, or damaged
 //!
@@ -44,8 +44,8 @@
 //! # Changing the format
 //!
 //! A new kind or another meaning of a field is a new [`RunHeader::FORMAT`]. Keep a ledger of the
-//! old one under `fixtures/ledger/`, and walk all three: old reader and new ledger (refused,
-//! readably), new reader and old ledger, old writer and new ledger (never).
+//! old one under `fixtures/ledger/`, and walk all three. They are old reader and new ledger
+//! (refused, readably), new reader and old ledger, old writer and new ledger (never).
 //!
 //! [`RunHeader::FORMAT`]: crate::domain::RunHeader::FORMAT
 

@@ -161,8 +161,8 @@ impl LedgerState {
         Ok(deleted)
     }
 
-    /// The number of a row about a user whom another of these accounts has as well, which turned out to
-    /// be at one tenant: no order is kept between them.
+    /// The number of a row about a user whom another of these accounts has as well. The two turned
+    /// out to be at one tenant: no order is kept between them.
     pub fn shared_user(
         &self,
         accounts: &[(&AccountName, &Queues)],

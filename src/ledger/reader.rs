@@ -17,7 +17,7 @@ use super::disk::open_to_read;
 use super::error::{LedgerDamage, LedgerError};
 use crate::domain::{Entry, RunHeader, Time};
 
-/// What ledgers' names end in.
+/// The end of ledgers' names.
 pub const LEDGER_SUFFIX: &str = ".ledger.jsonl";
 
 /// The most files of a folder looked at.
@@ -58,7 +58,7 @@ pub fn written_at(path: &Path) -> Option<Time> {
     i64::try_from(since.as_millis()).ok().map(Time::from_millis)
 }
 
-/// What a line was found to be, unless it is damaged.
+/// The entry and the chain of a line, or its damage.
 type Checked = Result<(Entry, LedgerHead), LedgerDamage>;
 
 /// Reads the entries of a ledger in order.
@@ -266,13 +266,13 @@ impl<R: Read> LedgerReader<R> {
         Ok((link, entry))
     }
 
-    /// What is wrong with `entry` being the next one; `None`: nothing.
+    /// The fault of `entry` as the next one; `None`: nothing.
     fn misplaced(&mut self, entry: &Entry) -> Option<LedgerDamage> {
         let is_second = match entry {
             Entry::Run(_) => return Some(LedgerDamage::SecondHeader),
             Entry::Planned(_) => mem::replace(&mut self.planned, true),
             Entry::Agreed(_) => mem::replace(&mut self.agreed, true),
-            // What was counted and agreed to is what is done.
+            // The plan that was counted and agreed to is the one that is done.
             Entry::Plan(_) | Entry::Unsent(_) if self.planned || self.agreed => {
                 return Some(LedgerDamage::LatePlan);
             }
@@ -354,8 +354,8 @@ fn read_block(source: &mut impl Read, begun: &mut Vec<u8>) -> io::Result<Option<
     }
 }
 
-/// Reads on to the end of the line of which `line` is the beginning, the line feed included, but no
-/// further than one byte more than a line may have: that tells one that is too long.
+/// Reads on to the end of the line that `line` begins, the line feed included. It stops one byte
+/// after the most that a line may have: that tells one that is too long.
 fn read_on(source: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<()> {
     let room = LINE_BYTES_MAX + 1 - line.len();
     source.take(room as u64).read_until(b'\n', line)?;

@@ -22,8 +22,8 @@ pub fn draw_sample(rows: &Rows, sample: SampleDraw) -> Rows {
     drawn.filter(|(_, rows)| !rows.is_empty()).collect()
 }
 
-/// How many of each of `sizes` are drawn if `n` are in all: in proportion, by the largest remainders;
-/// then one of the largest share for each that would have none.
+/// The number of each of `sizes` that are drawn if `n` are in all: in proportion, by the largest
+/// remainders. Then each that would have none takes one of the largest share.
 fn shares(sizes: &[u64], n: u64) -> Vec<u64> {
     let all: u64 = sizes.iter().sum();
     if n >= all {

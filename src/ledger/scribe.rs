@@ -33,7 +33,7 @@ pub(super) fn run(
         loop {
             for message in group.drain(..) {
                 if let Message::Append { ack: Some(ack), .. } = message {
-                    // Who no longer waits will hear it at the next append.
+                    // A caller who no longer waits will hear it at the next append.
                     let _ = ack.send(Err(first.clone()));
                 }
             }
@@ -67,10 +67,10 @@ fn write(
         commit(file, group)?;
         for message in group.drain(..) {
             match message {
-                // Who no longer waits has lost interest, not durability.
+                // A caller who no longer waits has lost interest, not durability.
                 Message::Append { ack, .. } => drop(ack.map(|ack| ack.send(Ok(())))),
                 Message::Counts(tell) => drop(tell.send(file.state.counts())),
-                // What stands in line already is still taken.
+                // Messages that stand in line already are still taken.
                 Message::Finish => messages.close(),
             }
         }
@@ -100,14 +100,14 @@ fn commit(file: &mut LedgerFile, group: &mut [Message]) -> Result<(), LedgerErro
 /// Tells whoever waits whether an entry is synced.
 pub(super) type Acknowledgement = oneshot::Sender<Result<(), LedgerError>>;
 
-/// What the thread is handed.
+/// The messages to the thread.
 #[derive(Debug)]
 pub(super) enum Message {
     /// An entry.
     Append {
         /// The entry.
         entry: Entry,
-        /// Who waits for the bytes to be synced; `None`: nobody.
+        /// The caller who waits for the bytes to be synced; `None`: nobody.
         ack: Option<Acknowledgement>,
     },
     /// Say where all rows stand.

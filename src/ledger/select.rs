@@ -1,5 +1,5 @@
-//! What is picked out of a ledger: the rows that `retry --only` asks for, those that `--done-in` passes
-//! over, what a verification saw, and the users that are named.
+//! The selections from a ledger: the rows of `retry --only`, those that `--done-in` passes over,
+//! the results of a verification, and the users that are named.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::convert::Infallible;
@@ -102,8 +102,8 @@ impl LedgerState {
         })
     }
 
-    /// Hands each row of the plan as it stands now to `see`, in the order of the plan, until `see` fails:
-    /// its id, account, action and reference, of which a row that was not to be sent may have none.
+    /// Hands each row of the plan as it stands now to `see`, in the order of the plan, until `see` fails.
+    /// It hands over id, account, action and reference. A row that was not to be sent may have none.
     pub fn each_planned<E: From<LedgerError>>(
         &self,
         mut see: impl FnMut(Position, [&str; 4]) -> Result<(), E>,
@@ -159,10 +159,10 @@ impl LedgerState {
     }
 }
 
-/// What a ledger shows as good, which `--done-in` skips: some 16 bytes a row.
+/// The rows that a ledger shows as good, which `--done-in` skips: some 16 bytes a row.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Good {
-    /// What the rows were about.
+    /// The keys of the rows.
     pub keys: HashSet<TaskKey>,
     /// The accounts of those rows, and the tenant that each was at; `None`: the ledger does not say.
     pub tenants: BTreeMap<AccountName, Option<String>>,
@@ -210,8 +210,8 @@ pub fn each_found<E: From<LedgerError>>(
     })
 }
 
-/// Hands the account and the id of every entry of the ledger that names a user to `see`, with the
-/// number of its line, until `see` fails: a ledger may come from anywhere.
+/// Hands the account and the id of every entry that names a user to `see`, until `see` fails, with
+/// the number of its line. A ledger may come from anywhere.
 pub fn each_user<E: From<LedgerError>>(
     ledger: &Path,
     mut see: impl FnMut(u64, &AccountName, &UserId) -> Result<(), E>,

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::domain::{Quota, Step, Time};
 
-/// How many requests are kept for an account, the newest: one quota of more than these in its span
-/// would not be filled to the last. Each takes 16 bytes.
+/// The number of requests that are kept for an account, the newest. One quota of more than these in
+/// its span would not be filled to the last. Each takes 16 bytes.
 pub const SENT_MAX: usize = 1 << 20;
 
 /// A request that counts towards a quota.

@@ -1,4 +1,4 @@
-//! What a ledger says, small: a few bits per row, whatever its length.
+//! The state of a ledger, small: a few bits per row, whatever its length.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -24,7 +24,7 @@ pub(super) const SESSIONS_MAX: usize = 1_000;
 /// Row numbers by outcome, in the order of [`Outcome::ALL`].
 pub(super) type Rows = [RoaringTreemap; Outcome::ALL.len()];
 
-/// What a ledger says: what `status` shows, and what `resume` and `retry` go on from.
+/// The state of a ledger: `status` shows it, and `resume` and `retry` go on from it.
 #[derive(Debug, Clone, Default)]
 pub struct LedgerState {
     /// The ledger that this comes from.
@@ -33,14 +33,14 @@ pub struct LedgerState {
     pub lines: u64,
     /// The chain of the last of them.
     pub head: LedgerHead,
-    /// What followed it without a line feed; `None`: nothing.
+    /// The bytes that followed it without a line feed; `None`: nothing.
     pub torn: Option<TornTail>,
     /// The run's header.
     pub header: RunHeader,
     /// The processes that took the run up again, the newest 1,000 of them, oldest first.
     pub sessions: Vec<SessionStart>,
-    /// When each process was over, at the latest, that ended in no orderly way and was followed by
-    /// another one: the newest 1,000 of them, oldest first.
+    /// The latest time at which each process was over that ended in no orderly way and was followed
+    /// by another one. They are the newest 1,000, oldest first.
     pub cut_off: Vec<Time>,
     /// How the last process ended; `None`: it is at work, or it ended in no orderly way.
     pub end: Option<RunEnd>,
@@ -116,7 +116,7 @@ impl LedgerState {
         Self::collect(LedgerReader::open(path)?)
     }
 
-    /// What all lines of `reader` say.
+    /// The state by all lines of `reader`.
     pub(super) fn collect<R: Read>(mut reader: LedgerReader<R>) -> Result<Self, LedgerError> {
         let mut state = Self::new(reader.header.clone());
         reader.each_entry(|link, entry| {
@@ -314,8 +314,8 @@ impl LedgerState {
         queues.map(|((account, action), rows)| (account, *action, rows))
     }
 
-    /// Whether the user of `row` is gone, as far as is known: it ended well here or in an earlier ledger,
-    /// and no verification has seen them standing since.
+    /// Whether the user of `row` is gone, as far as is known. The row ended well here or in an
+    /// earlier ledger, and no verification has seen the user standing since.
     pub fn is_gone(&self, row: u64) -> bool {
         let outcome = self.outcome_of(row);
         outcome.is_some_and(Outcome::is_gone) && !self.found(Finding::Standing).contains(row)
@@ -396,7 +396,7 @@ impl LedgerState {
         self.bulks.in_jobs()
     }
 
-    /// What is left open of a row's next step.
+    /// The state in which a row's next step was left.
     pub fn left_open(&self, row: u64) -> LeftOpen {
         if !self.is_in_doubt(row) || self.harmless.contains(row) {
             return LeftOpen::Nothing;
@@ -425,8 +425,8 @@ impl LedgerState {
         log.flat_map(|log| log.iter(self.last_at))
     }
 
-    /// Gives back the memory of what [`LedgerState::sent`] tells, for who has filled the windows with
-    /// it: up to 16 MiB for each account, which a long session would hold to its end.
+    /// Gives back the memory of [`LedgerState::sent`] once the windows are filled with it. That is
+    /// up to 16 MiB for each account, which a long session would hold to its end.
     pub fn forget_sent(&mut self) {
         self.sent.clear();
     }
@@ -437,7 +437,7 @@ impl LedgerState {
     }
 }
 
-/// The last verification, as far as it got. What was found, by it and by those before, is
+/// The last verification, as far as it got. The findings, by it and by those before, are
 /// [`LedgerState::found`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerificationState {

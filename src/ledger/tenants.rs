@@ -1,5 +1,5 @@
-//! Which ledgers worked at each tenant, in a folder of the user's: one process works at a tenant at a
-//! time, and the next counts what the last ones sent.
+//! The ledgers that worked at each tenant, in a folder of the user's. One process works at a tenant
+//! at a time, and the next counts the requests of the last ones.
 //!
 //! Each tenant has a small file, locked while a process works there, with the paths of ledgers. A folder
 //! that cannot be used is told, and the work goes on: it costs a quota that seems free, no more.
@@ -31,7 +31,7 @@ const LEDGERS_MAX: usize = 32;
 /// How long ago a ledger may have been written to count: an hour more than the longest quota, Zoho's.
 const COUNTS_FOR: Duration = Duration::from_hours(25);
 
-/// What the file of a tenant says.
+/// The contents of a tenant's file.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Tenant {
     /// `None`: no process has said yet.
@@ -49,7 +49,7 @@ struct Tenant {
 pub struct Tenants {
     /// `None`: there is no folder to use.
     folder: Option<PathBuf>,
-    /// What the files say that this process has locked.
+    /// The contents of the files that this process has locked.
     held: BTreeMap<PathBuf, (File, Tenant)>,
     /// Says that a file cannot be used.
     warn: fn(&str),
@@ -169,13 +169,13 @@ fn write(file: &mut File, says: &Tenant) -> io::Result<()> {
     file.sync_data()
 }
 
-/// What the file of a tenant is called: names of tenants may hold any character.
+/// The name of a tenant's file: names of tenants may hold any character.
 fn file_name(provider: ProviderKind, tenant: &str) -> String {
     let digest = blake3::hash(format!("{}\n{tenant}", provider.name()).as_bytes());
     format!("{}.json", &digest.to_hex()[..32])
 }
 
-/// What a file says; nothing, if it is empty or was cut by a crash.
+/// The contents of a file; nothing, if it is empty or was cut by a crash.
 fn read(file: &mut impl io::Read) -> Tenant {
     let mut text = String::new();
     let read = file.take(FILE_BYTES_MAX).read_to_string(&mut text).ok();

@@ -72,7 +72,7 @@ impl LedgerWriter {
         })
     }
 
-    /// What appends to this ledger.
+    /// The handle that appends to this ledger.
     pub fn handle(&self) -> LedgerHandle {
         self.handle.clone()
     }

@@ -101,7 +101,7 @@ impl<'s> Blocks<'s> {
         block.rows.push(position);
         let reference = row.reference.map(|it| (position.row, it.to_owned()));
         block.refs.extend(reference);
-        // What is said of these users stands elsewhere, so that they have to be known.
+        // The verdict on these users stands elsewhere, so that they have to be known.
         if matches!(why.outcome, Outcome::Duplicate | Outcome::DoneBefore) {
             let id = row.id.map(|id| (position.row, UserId::new(id)));
             block.ids.extend(id);
@@ -141,7 +141,7 @@ impl<'s> Blocks<'s> {
     }
 }
 
-/// `reason` without the numbers in backticks that it repeats from the file: rows of one reason
+/// `reason` without the numbers in backticks that it repeats from the file. Rows of one reason
 /// share a block, and a ledger keeps no cell of a row that is not sent.
 fn without_numbers(reason: &str) -> String {
     let mut words = String::with_capacity(reason.len());

@@ -12,7 +12,7 @@ use super::planner::Planner;
 /// How many rows are looked at.
 const ROWS_MAX: u64 = 1_000;
 
-/// What a cell is called that holds something else than an id, or nothing. A damaged id is none of
+/// The names of a cell that holds something else than an id, or nothing. A damaged id is none of
 /// these: it stands in the right column.
 pub(super) const OTHER_THINGS: [&str; 6] = [
     "no_id",
@@ -26,23 +26,23 @@ pub(super) const OTHER_THINGS: [&str; 6] = [
 /// The columns that a report adds are called so; they hold no ids.
 const REPORTED: &str = "userpurge_";
 
-/// What a column of actions says of rows that are not meant, a blank between two.
+/// The words of a column of actions for rows that are not meant, a blank between two.
 const NO: &str = "keep no none skip exclude retain false n ignore";
 
 /// A text that only a provider lets pass whose ids may be anything.
 const NO_ID: &str = "no id";
 
 impl Planner {
-    /// Lets `read` pass over the columns of accounts and of actions in which no row has one: they mean
-    /// something else, as `provider` does of a sign-in. Only columns that no option names, and only if
-    /// rows without one have a default: of accounts, one that somebody `named`, and not the only one there
-    /// is, which may be another than the file means. Returns their names; `source` is to be opened again
-    /// then.
+    /// Lets `read` pass over the columns of accounts and of actions in which no row has one. They
+    /// mean something else, as `provider` does of a sign-in. It passes over only columns that no
+    /// option names, and only if rows without one have a default. The default account counts only
+    /// if somebody `named` it. The only account there is may be another than the file means.
+    /// Returns their names; `source` is to be opened again then.
     ///
     /// # Errors
     ///
-    /// As long as no row has one, the file is read once more, and that may fail; or the column of actions
-    /// says of a row that it is not meant.
+    /// As long as no row has one, the file is read once more, and that may fail. Or the column of
+    /// actions says of a row that it is not meant.
     pub fn pass_over(
         &self,
         source: &InputSource,

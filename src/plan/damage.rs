@@ -6,9 +6,9 @@
 //! lost its first digits. Only providers whose ids are alike are judged so
 //! ([`AccountPolicy::ids_alike`]).
 //!
-//! At every provider an id is no id that has not half the digits of nearly all others: the last row of
-//! a report counts the users, and another column numbers the rows. And among hexadecimal ids one that
-//! a spreadsheet took for a number stands as `3.6E+11`.
+//! At every provider an id is no id if it has less than half the digits of nearly all others. The
+//! last row of a report counts the users, and another column numbers the rows. And among
+//! hexadecimal ids one that a spreadsheet took for a number stands as `3.6E+11`.
 //!
 //! The decision needs no more of an id than its [`IdLook`], so rows are kept by it and not by their ids.
 
@@ -45,7 +45,7 @@ const LONG_IDS_MIN: u64 = 2;
 /// The characters of an id as Sunshine Conversations gives it out.
 const HEXADECIMAL: usize = 24;
 
-/// What an id looks like, as far as damage shows in it.
+/// The look of an id, as far as damage shows in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum IdLook {
     /// A whole number.
@@ -82,7 +82,7 @@ impl IdLook {
     }
 }
 
-/// What the ids of one account look like together.
+/// The common look of the ids of one account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     /// How many end as a spreadsheet leaves them.
@@ -154,7 +154,7 @@ impl Tally {
                           from a file of its own)";
             return why("rounded", reason.to_owned());
         }
-        // Who forces ids of several orgs through has ids of several lengths.
+        // A person who forces ids of several orgs through has ids of several lengths.
         let usual = self.usual().filter(|_| !takes_foreign)?;
         if digits >= usual {
             return None;

@@ -14,8 +14,8 @@ const ACTIONS_MAX: usize = 8;
 /// few; numbers scattered over all of 64 bits would take a bitmap each, and go among the other ids.
 const UPPER_HALVES_MAX: usize = 4_096;
 
-/// How many maps the other ids are spread over: a map that grows holds its entries twice, and only one
-/// of these grows at a time.
+/// The number of maps that the other ids are spread over. A map that grows holds its entries twice,
+/// and only one of these grows at a time.
 const MAPS: usize = 64;
 
 /// Remembers account, action and id of every row it is shown.
@@ -29,7 +29,7 @@ pub(super) struct Duplicates {
     neighbours: Vec<Vec<usize>>,
 }
 
-/// What earlier rows say of a row's user.
+/// The verdict of earlier rows on a row's user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Met {
     /// No row had this action for the user.
@@ -46,7 +46,7 @@ pub(super) enum Met {
 #[derive(Debug)]
 struct SeenIds {
     name: AccountName,
-    /// What its provider offers. An action is known by its place here.
+    /// The actions that its provider offers. An action is known by its place here.
     offered: &'static [Action],
     /// The actions of any of its rows, a bit each.
     used: u8,

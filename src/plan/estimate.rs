@@ -18,9 +18,9 @@ struct Requests {
     jobs: Duration,
 }
 
-/// The least time in which all of `rows`, how many of which action, can be sent under `limits`: the
-/// limit that takes longest decides, as all of them run at once. A purge is two requests, the first of
-/// which may be one for many; its second steps begin when its first job has ended.
+/// The least time in which all of `rows`, so many of each action, can be sent under `limits`. The
+/// limit that takes longest decides, as all of them run at once. A purge is two requests, the first
+/// of which may be one for many; its second steps begin when its first job has ended.
 ///
 /// It says nothing of the server's own slowness, nor of retries.
 pub fn time_at_limit(rows: &[(Action, u64)], limits: &AccountLimits) -> Duration {

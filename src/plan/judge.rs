@@ -1,4 +1,4 @@
-//! What the file and the configuration alone say of a row.
+//! The verdict of the file and the configuration alone on a row.
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
@@ -23,7 +23,7 @@ const REFERENCE_BYTES_MAX: usize = 1024;
 /// The codes of rows that are left out for no fault of theirs.
 const LEFT_OUT: [&str; 2] = [FILTERED, OutcomeEntry::PROTECT_LIST];
 
-/// What stands where there is no id, a blank between two.
+/// The words that stand where there is no id, a blank between two.
 const NOBODY: &str = "null (null) nil none undefined unknown nan n/a - #n/a #name? #ref! #value! #div/0! \
                       #num! #null! #error!";
 
@@ -137,7 +137,7 @@ impl Planner {
         Ok(())
     }
 
-    /// What becomes of `row` if no other row and no earlier ledger speaks against it.
+    /// The fate of `row` if no other row and no earlier ledger speaks against it.
     pub(super) fn judge<'a>(
         &'a self,
         row: &'a Result<Record<'_>, RowProblem>,
@@ -265,8 +265,8 @@ impl Planner {
         Ok(Some((name.clone(), row.id.into_owned(), table.cells())))
     }
 
-    /// The place of the account that the row names, or else of `--account`. All that is missing is told at once,
-    /// an action too if it is `needed`.
+    /// The place of the account that the row names, or else of `--account`. All that is missing is told at
+    /// once, an action too if it is `needed`.
     fn account_of(&self, record: &Record<'_>, needed: bool) -> Result<usize, Why> {
         let Some(text) = &record.account else {
             return self.account.ok_or_else(|| {

@@ -1,17 +1,16 @@
 //! [`Record`](crate::domain::Record)s to rows to send, or the reason why not.
 //!
-//! The main type is [`Planner`]: it reads an input once and gives every row to a sink, as entries of
-//! a ledger, and to a [`Plan`], which people read. The file and the configuration alone decide most
-//! rows. The other rows decide about duplicates, and an earlier ledger about rows of
-//! `--done-in`. Damage shows only when all ids of an account were read: those rows go to the sink
-//! once more, and the later entry counts.
+//! The main type is [`Planner`]. It reads an input once and gives every row to a sink, as entries of a ledger,
+//! and to a [`Plan`], which people read. The file and the configuration alone decide most rows. The other rows
+//! decide about duplicates, and an earlier ledger about rows of `--done-in`. Damage shows only when all ids of
+//! an account were read: those rows go to the sink once more, and the later entry counts.
 //!
 //! ```text
 //! Record ─▶ account ▸ action ▸ id ▸ protected? ▸ duplicate? ▸ done before? ─▶ sink, Plan
 //! end of the file ─▶ damage of the ids ─▶ sink, Plan
 //! ```
 //!
-//! What the provider says of the caller is known only later: [`CallerRule`] judges ids by it.
+//! The provider's facts about the caller are known only later: [`CallerRule`] judges ids by them.
 //!
 //! This module sends nothing and writes nothing. It knows no provider's code (an
 //! [`AccountPolicy`](crate::domain::AccountPolicy) carries the provider's rule for ids) and no

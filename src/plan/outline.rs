@@ -29,7 +29,7 @@ const EXAMPLES_MAX: usize = 20;
 /// The text of the reasons over that.
 const OTHERS: &str = "other reasons of the same kind";
 
-/// What a run over an input would do.
+/// The effect that a run over an input would have.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
     /// The rows read: the sum of `outcomes`.
@@ -40,7 +40,7 @@ pub struct Plan {
     pub trimmed: u64,
     /// The rows whose id had an export's prefix taken off, whatever became of them.
     pub unprefixed: u64,
-    /// What was read, or passed over, that people may not expect.
+    /// The things that were read, or passed over, that people may not expect.
     pub asides: Asides,
     /// The rows to send, summed up per account and action.
     pub accounts: BTreeMap<AccountName, BTreeMap<Action, PlanGroup>>,
@@ -245,8 +245,8 @@ impl Plan {
         })
     }
 
-    /// The first row of each reason why rows are invalid, as the file at `path` has it, by its number: for a
-    /// person who reads the plan, and for nothing that is kept, since a line of the file may name anybody.
+    /// The first row of each reason why rows are invalid, as the file at `path` has it, by its number.
+    /// It is for a person who reads the plan, and is never kept: a line of the file may name anybody.
     pub fn examples(&self, path: &Path, read: &ReadOptions) -> BTreeMap<u64, Excerpt> {
         let reasons = self.reasons().into_iter();
         let invalid = reasons.filter(|it| it.why.outcome == Outcome::Invalid);
@@ -264,7 +264,7 @@ impl Plan {
         all
     }
 
-    /// The accounts of the rows that hold something else than an id, if most do: then the ids were
+    /// The accounts of the rows that hold something else than an id, if most do. The ids were then
     /// taken from the wrong column, if another [looks like them](super::likely_id_column).
     pub fn misread(&self) -> Option<&BTreeSet<AccountName>> {
         (self.rows >= HINT_ROWS_MIN && self.other_things * 2 > self.rows).then_some(&self.misread)

@@ -19,8 +19,8 @@ use crate::domain::{
 };
 use crate::input::{Field, InputError, InputSource, RowProblem};
 
-/// Decides what becomes of the rows of a file. What the file and the configuration alone say of a row
-/// is said of each alike, wherever it stands.
+/// Decides what becomes of the rows of a file. The file and the configuration alone decide the same
+/// about each row, wherever it stands.
 #[derive(Debug)]
 pub struct Planner {
     pub(super) accounts: Vec<AccountPolicy>,
@@ -48,7 +48,7 @@ pub enum PlanError {
     Protect {
         /// Its path as given.
         path: PathBuf,
-        /// What is wrong, and how to mend it.
+        /// The fault, and how to mend it.
         message: String,
         /// The row at fault; `None`: it is the whole list.
         row: Option<(Position, Field)>,
@@ -165,7 +165,7 @@ impl Reading<'_, '_> {
                     self.look_at(row, place, unsent.id.map(|id| (id, IdLook::of(id))));
                 }
                 self.plan.trimmed += u64::from(unsent.account.is_none() && is_trimmed(row));
-                // What `--where` leaves out never counted towards `--max-rows`.
+                // A row that `--where` leaves out never counted towards `--max-rows`.
                 if !is_left_out || unsent.why.outcome == Outcome::Filtered {
                     return self.end(&unsent, position);
                 }

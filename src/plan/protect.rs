@@ -1,5 +1,5 @@
-//! The ids that must never be touched: those of a list, and what the provider says of the caller, who is
-//! spared, as ids of another organisation are.
+//! The ids that must never be touched: those of a list, and the provider's facts about the caller.
+//! The caller is spared, as ids of another organisation are.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -16,11 +16,11 @@ pub const PROTECTED_MAX: usize = 5_000_000;
 
 /// The ids of `--protect FILE`.
 ///
-/// They are compared as text, at every account alike: an id stands in the list as it is written,
+/// They are compared as text, at every account alike. An id stands in the list as it is written,
 /// and as each account's provider cleans it (a prefix of an export taken off). The empty list,
 /// which protects nobody, is what there is without `--protect`; a file never yields it.
 ///
-/// **Invariant**: each line, or row, of the file was taken whole. What is left out of a list would
+/// **Invariant**: each line, or row, of the file was taken whole. A part left out of a list would
 /// be somebody who is deleted.
 #[derive(Debug, Default)]
 pub struct ProtectList {
@@ -38,9 +38,8 @@ impl ProtectList {
     ///
     /// # Errors
     ///
-    /// The file cannot be read, is empty, holds another system's ids, or has a line of which
-    /// anything would be left out or that can protect nobody at any of `accounts`: somebody meant
-    /// to protect someone with it.
+    /// The file cannot be read, is empty, or holds another system's ids. Or a line of it would lose a part, or
+    /// can protect nobody at any of `accounts`: somebody meant to protect someone with it.
     pub fn read(
         path: &Path,
         columns: &[String],
@@ -99,7 +98,7 @@ impl ProtectList {
         Ok(list)
     }
 
-    /// What is wrong with the list as a whole, of which all rows of `source` were taken; `None`: nothing.
+    /// The fault of the list as a whole, of which all rows of `source` were taken; `None`: nothing.
     fn lack(&self, source: &InputSource) -> Option<String> {
         let shown = source.path().display();
         if let Some(line) = source.asides().id_in_comment {
@@ -156,11 +155,10 @@ impl ProtectList {
         &self.sha256
     }
 
-    /// Takes `text` as it is written and as each account's provider cleans it; an error if no
-    /// provider could have such an id, or if it is a number that a spreadsheet broke: a provider
-    /// that takes any text would let it pass, and the user it was meant for go unprotected. For the
-    /// same reason, what does not look as a built-in provider's id does must be one at the account that all
-    /// rows are of, if there is one.
+    /// Takes `text` as it is written and as each account's provider cleans it. An error if no provider could
+    /// have such an id, or if it is a number that a spreadsheet broke. A provider that takes any text would let
+    /// it pass, and the user it was meant for go unprotected. For the same reason, a text unlike a built-in
+    /// provider's id must be an id at the account of all rows, if there is one.
     fn insert(
         &mut self,
         text: &str,
@@ -185,7 +183,8 @@ impl ProtectList {
                 Err(_) => {}
             }
         }
-        // A whole number may be one provider's id and too short or too long for another's; a broken one is none.
+        // A whole number may be one provider's id and too short or too long for another's; a broken one is
+        // none.
         let is_word = text.contains(|c: char| c.is_alphabetic() && !"eE".contains(c));
         match problem {
             Some(why) if !fits_one || (!is_sure && (only.is_some() || !is_word)) => Err(why),

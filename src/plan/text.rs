@@ -22,7 +22,7 @@ const LINES_SHOWN_MAX: usize = 3;
 /// So many reasons are shown whole on a screen of 24 lines.
 const WHOLE_MAX: usize = 2;
 
-/// What stands before the lines of an example.
+/// The indent of the lines of an example.
 const EXAMPLE_INDENT: &str = "    ";
 
 impl Plan {

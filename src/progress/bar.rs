@@ -1,9 +1,9 @@
 //! A bar for each account and a line for all together; redrawn at most ten times a second.
 //!
-//! A line is as wide as the terminal, 120 columns at most, and never wraps; where there is no room for
-//! a bar, the words stay. The terminal itself is told the percentage where it can show one. Colours (none
-//! with `NO_COLOR`) repeat what the words say. Lines are written over, never cleared first, so nothing
-//! flickers, and what is echoed (`^C`) does not push them about.
+//! A line is as wide as the terminal, 120 columns at most, and never wraps. Where there is no room
+//! for a bar, the words stay. The terminal itself is told the percentage where it can show one.
+//! Colours (none with `NO_COLOR`) repeat what the words say. Lines are written over, never cleared
+//! first, so nothing flickers, and what is echoed (`^C`) does not push them about.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,7 +42,7 @@ pub(super) struct Bars {
     /// A line for each account, and one that says when all are done.
     lines: Vec<ProgressBar>,
     drawn: Option<Time>,
-    /// What the terminal itself was told last.
+    /// The last value that the terminal itself was told.
     told: Option<u64>,
     /// How wide the terminal was when it was drawn last.
     columns: usize,
@@ -98,7 +98,7 @@ impl Bars {
                 line.abandon();
             }
         }
-        // What is written next begins below them. A closed standard error is nobody's trouble.
+        // The next text that is written begins below them. A closed standard error is nobody's trouble.
         let term = Term::stderr();
         let has_lines = term.is_term() && !state.accounts.is_empty();
         let _ = has_lines.then(|| term.write_line(""));
@@ -194,7 +194,7 @@ fn percent((done, rows): (u64, u64)) -> u64 {
     (done * 100).checked_div(rows).unwrap_or(100)
 }
 
-/// What stands behind a bar, in at most `columns`: what matters least is left out first.
+/// The words behind a bar, in at most `columns`: those that matter least are left out first.
 fn words(line: &AccountLine<'_>, columns: usize) -> String {
     let rows = grouped(line.rows);
     let done = grouped(line.done);
@@ -265,7 +265,7 @@ fn tell_terminal(percent: Option<u64>) {
 /// terminal echoes would begin a new line, and every line drawn after would stand one too low.
 ///
 /// Once it takes nothing more (its window was closed, the connection to it broke) it is drawn on no
-/// more: the run goes on, where indicatif would panic, and what cannot be written is not kept.
+/// more. The run goes on, where indicatif would panic. Lines that cannot be written are not kept.
 #[derive(Debug)]
 struct Steady {
     term: Term,
@@ -283,8 +283,8 @@ impl Steady {
     }
 }
 
-/// How often single lines may be drawn, a second: more than there are to draw, for indicatif drops
-/// what is over, and the last line would lag behind.
+/// The number of times a second that single lines may be drawn: more than there are to draw. A
+/// lower one makes indicatif drop lines, and the last line would lag behind.
 const LINES_PER_SECOND: u8 = u8::MAX;
 
 /// Where bars are drawn: standard error, if it is a terminal.

@@ -56,8 +56,8 @@ impl Lines {
         }
     }
 
-    /// What makes a new line worth writing. To people a pause that is renewed for the same reason is
-    /// no news.
+    /// The text that makes a new line worth writing. To people a pause that is renewed for the same
+    /// reason is no news.
     fn says(&self, line: &AccountLine<'_>) -> String {
         let (done, bad, stop) = (line.done, line.ended.bad, line.stop_reason);
         if self.is_json {
@@ -93,7 +93,7 @@ pub(super) struct AccountLine<'a> {
     pub(super) state: &'static str,
     pub(super) rows: u64,
     pub(super) done: u64,
-    /// What the rows that ended in this session count as.
+    /// The outcomes of the rows that ended in this session.
     #[serde(flatten)]
     pub(super) ended: Sums,
     requests: u64,
@@ -166,9 +166,8 @@ impl<'a> AccountLine<'a> {
         }
     }
 
-    /// What the account is doing, in full, then shorter and shorter: `62/min, 1h 12m left`,
-    /// `waits 7m 12s: quota 700/10m, 41m left`, `paused 1m 33s: 429 …`, `stopped: …`. Empty: all rows
-    /// ended.
+    /// The account's activity, in full, then shorter and shorter: `62/min, 1h 12m left`, `waits 7m
+    /// 12s: quota 700/10m, 41m left`, `paused 1m 33s: 429 …`, `stopped: …`. Empty: all rows ended.
     pub(super) fn doing(&self) -> [String; 3] {
         if let Some(stop) = self.stop_reason {
             return [(); 3].map(|()| format!("stopped: {}", stop.describe()));

@@ -1,4 +1,4 @@
-//! What progress knows: counts, pace, quotas and current pauses of each account. Pure.
+//! The state of progress: counts, pace, quotas and current pauses of each account. Pure.
 //!
 //! The time left is the plan's own model, carried on: of each limit it is known when its slots come
 //! free, how many requests the rows that are left still take, and how soon one can follow another. The
@@ -234,7 +234,7 @@ impl State {
     /// Counts what `entry` says.
     pub(super) fn see(&mut self, entry: &Entry) {
         match entry {
-            // What the plan sets aside stands in its own entries.
+            // The rows that the plan sets aside stand in its own entries.
             Entry::Outcome(row) => {
                 if let Some(account) = &row.account {
                     let counted = row.counted();
@@ -387,8 +387,8 @@ impl AccountState {
         (passed >= SAMPLE_EVERY * 2).then(|| ended as f64 * 60.0 / passed.as_secs_f64())
     }
 
-    /// How many more requests of `slots` the rows that are left take, if as many of those that are still
-    /// untouched end without one as did before.
+    /// The number of further requests of `slots` that the rows that are left take. It assumes that
+    /// as many of the untouched ones end without one as did before.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_precision_loss,
@@ -438,7 +438,7 @@ impl AccountState {
         let limits = self.slots.iter().map(|it| &it.limit);
         let planned = limits.clone().map(|it| it.quota.time_for(it.requests));
         let planned = planned.max().unwrap_or_default();
-        // What the plan takes beyond its quotas are jobs, and those take their time row by row.
+        // The plan's time beyond its quotas is for jobs, and those take their time row by row.
         let jobs = Duration::from_millis(self.plan.at_limit_ms);
         let jobs = if jobs > planned {
             let begun = self.halves.min(left);

@@ -3,7 +3,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::{Host, Url};
 
-/// What is encoded in a path segment: everything but RFC 3986's unreserved characters. The `url`
+/// The characters that are encoded in a path segment: all but RFC 3986's unreserved ones. The `url`
 /// crate's own set leaves many reserved ones as they are, which servers read differently.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
@@ -46,9 +46,9 @@ pub fn is_loopback(url: &Url) -> bool {
 
 /// The URL of `segments` below `base`, whose own path stays in front.
 ///
-/// **Invariant**: no segment is empty, `.` or `..`. A URL collapses those, even encoded, and a
-/// request to delete one user would become one to delete the list above, or the app; ids like
-/// that are refused by every provider's `check_id`, long before.
+/// **Invariant**: no segment is empty, `.` or `..`. A URL collapses those, even encoded. A request
+/// to delete one user would become one to delete the list above, or the app. Every provider's
+/// `check_id` refuses ids like that long before.
 ///
 /// # Panics
 ///

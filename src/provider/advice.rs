@@ -1,5 +1,5 @@
-//! What a person is told of an account: what is to be seen to, whose key it is, what the caller may do, and
-//! what an action does.
+//! The texts about an account for a person: its open tasks, the owner of its key, the caller's
+//! rights, and the effect of an action.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const OAUTH_WAY: &str = "make an OAuth client with the grant `client_credentials
 /// How long an access token of a newer OAuth client lives, unless it was asked for with another life.
 const READY_TOKEN_LIVES: Duration = Duration::from_mins(30);
 
-/// What is to be said of a plan that takes `time`: a ready access token may die before it is over.
+/// The warning about a plan that takes `time`: a ready access token may die before it is over.
 pub fn outlived(settings: &ProviderSettings, time: Duration) -> Option<&'static str> {
     let ProviderSettings::Zendesk(settings) = settings else {
         return None;
@@ -30,7 +30,7 @@ pub fn outlived(settings: &ProviderSettings, time: Duration) -> Option<&'static 
     )
 }
 
-/// What is to be seen to in time.
+/// The warning about a token that is to be seen to in time.
 pub fn token_warning(settings: &ProviderSettings) -> Option<String> {
     let ProviderSettings::Zendesk(settings) = settings else {
         return None;
@@ -55,7 +55,7 @@ pub fn key_owner(settings: &ProviderSettings) -> Option<&'static str> {
     }
 }
 
-/// What the caller may do, as far as the provider tells before a deletion is tried.
+/// The caller's rights, as far as the provider tells before a deletion is tried.
 pub fn rights(kind: ProviderKind, identity: &Identity) -> &'static str {
     match kind {
         _ if !identity.lacks.is_empty() => "not enough",
@@ -76,8 +76,8 @@ pub fn rights(kind: ProviderKind, identity: &Identity) -> &'static str {
     }
 }
 
-/// What is to be known before users are deleted there, each a sentence: what stays elsewhere, and what
-/// comes of those whose roles are `included`.
+/// The facts to be known before users are deleted there, each a sentence. They tell the data that
+/// stays elsewhere, and the fate of users whose roles are `included`.
 pub fn remains(kind: ProviderKind, included: &[String]) -> Vec<String> {
     let left = match kind {
         ProviderKind::Zendesk => {
@@ -100,8 +100,8 @@ pub fn remains(kind: ProviderKind, included: &[String]) -> Vec<String> {
     told
 }
 
-/// What an action does to a user, and whether that can be undone. Zendesk's documents know no way
-/// back from a soft delete: "Deleted users are not recoverable".
+/// The effect of an action on a user, and whether that can be undone. Zendesk's documents know no
+/// way back from a soft delete: "Deleted users are not recoverable".
 pub fn consequence(kind: ProviderKind, action: Action) -> &'static str {
     match (kind, action) {
         (ProviderKind::Own(name), _) => {

@@ -64,7 +64,7 @@ pub(super) fn life_secs(answer: &Object, name: &str) -> Option<Duration> {
     Some(Duration::from_secs(secs).min(LIFE_MAX))
 }
 
-/// What an answer without a token says: `error` and `error_description`; `None`: neither.
+/// The statement of an answer without a token: `error` and `error_description`; `None`: neither.
 fn refusal(answer: &Object) -> Option<Detail> {
     let message = ["error_description", "description", "message"]
         .into_iter()
@@ -123,7 +123,7 @@ pub(super) fn later(detail: Detail) -> Verdict {
     Verdict::Transient(Transient::ServerError { wait: None }, detail)
 }
 
-/// What an answer means that is no JSON object: only a wrong address stays as it is.
+/// The meaning of an answer that is no JSON object: only a wrong address stays as it is.
 fn no_object(reply: &Reply, body: &Body<'_>) -> Verdict {
     let http = format!("HTTP {} from the token address", reply.status);
     match reply.status {

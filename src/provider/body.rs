@@ -1,4 +1,4 @@
-//! What kind of thing a body is, before anyone asks what it says.
+//! The kind of a body, before anyone asks what it says.
 //!
 //! The body decides, not the content type: Zendesk sends plain text as `text/html`, and a proxy
 //! may call its page anything.

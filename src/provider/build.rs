@@ -1,4 +1,4 @@
-//! What each provider must be told to be used, complete, and the way from there to the provider.
+//! The settings that each provider must be told to be used, complete, and the way from there to the provider.
 
 use std::sync::Arc;
 
@@ -133,7 +133,8 @@ impl ProviderSettings {
         }
     }
 
-    /// The first step before which these settings have each user asked about alone; `None`: as [`defaults`] say.
+    /// The first step before which these settings have each user asked about alone; `None`: as [`defaults`]
+    /// say.
     pub fn asked_alone(&self) -> Option<Step> {
         match self {
             Self::Zoho(it) if zoho::read_at_once(&it.version) == 1 => Some(Step::Delete),

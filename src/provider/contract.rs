@@ -21,7 +21,7 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// How requests are authorized.
     fn authorize(&self) -> Authorize;
 
-    /// Who are we: the read that tells the caller and the tenant.
+    /// The identity request: the read that tells the caller and the tenant.
     fn identify(&self, access: &Access) -> Request;
 
     /// Reads the answer to [`Provider::identify`]; never `Ok` for an anonymous caller.
@@ -38,10 +38,10 @@ pub trait Provider: Send + Sync + fmt::Debug {
     }
 
     /// The deleting request of `step` for `id`. It panics for a step that none of this provider's actions
-    /// has, and for an id that would change the request's address: better no request than a wrong one.
+    /// has, and for an id that would change the request's address. Sending none is better than a wrong one.
     fn step(&self, access: &Access, step: Step, id: &UserId) -> Request;
 
-    /// What the answer to [`Provider::step`] means.
+    /// The meaning of the answer to [`Provider::step`].
     fn judge(&self, step: Step, id: &UserId, reply: &Reply) -> Verdict;
 
     /// Which lookup tells, before `step`, who is of a protected role; `None`: none does, or needs to.
@@ -61,9 +61,9 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// The read that tells how `ids` stand: one to [`lookup_max`](Provider::lookup_max) different users.
     fn lookup(&self, access: &Access, purpose: LookupFor, ids: &[UserId]) -> Request;
 
-    /// Reads the answer to [`Provider::lookup`]: how each user stands, in the order of the ids. An `Err` is
-    /// never about a row; also for an answer that names others, or is only a part: who is missing there
-    /// would be taken for deleted.
+    /// Reads the answer to [`Provider::lookup`]: how each user stands, in the order of the ids. An
+    /// `Err` is never about a row. It is also for an answer that names others, or is only a part: a
+    /// user missing there would be taken for deleted.
     fn looked_up(&self, asked: &UserLookup<'_>, reply: &Reply) -> Result<Vec<UserState>, Verdict>;
 
     /// How many keys one [`Provider::find`] takes where `key` is among them; 0: nobody can have such a key.
@@ -96,7 +96,7 @@ pub trait Provider: Send + Sync + fmt::Debug {
         None
     }
 
-    /// What the headers of any answer say of limits. `step`: of which request; `None`: a read.
+    /// The limits in the headers of any answer. `step`: of which request; `None`: a read.
     fn rate_hints(&self, _step: Option<Step>, _headers: &HeaderMap) -> RateHints {
         RateHints::default()
     }
@@ -147,18 +147,18 @@ named! {
 /// A lookup that was answered.
 #[derive(Debug, Clone, Copy)]
 pub struct UserLookup<'a> {
-    /// What for.
+    /// The purpose.
     pub purpose: LookupFor,
     /// Of whom.
     pub ids: &'a [UserId],
-    /// What [`PrimaryContact::found`] gave.
+    /// The result of [`PrimaryContact::found`].
     pub primary_contact: Option<&'a str>,
 }
 
 /// A role that only the tenant's own record names, such as Zoho's primary contact. Read once, before the
 /// first user. A caller who may not read it goes on, so the provider itself must refuse to delete that user.
 pub trait PrimaryContact: Send + Sync {
-    /// What the role is called.
+    /// The name of the role.
     fn role(&self) -> &'static str;
 
     /// The read that tells who has it.
@@ -168,7 +168,7 @@ pub trait PrimaryContact: Send + Sync {
     /// `Err` with `StopKind::NotPermitted` is of this read alone.
     fn found(&self, reply: &Reply) -> Result<Option<String>, Verdict>;
 
-    /// What it means that nobody is known to have it, for a person.
+    /// The meaning for a person if nobody is known to have it.
     fn unknown_note(&self) -> &'static str;
 }
 
@@ -185,7 +185,7 @@ pub trait Bulk: Send + Sync {
     /// Reads the answer to [`Bulk::begin`]. A verdict on a row means that nothing was done.
     fn begun(&self, reply: &Reply) -> Result<JobId, Verdict>;
 
-    /// What the headers of an answer say of jobs; `None`: nothing.
+    /// The hint on jobs in the headers of an answer; `None`: nothing.
     fn jobs_hint(&self, headers: &HeaderMap) -> Option<JobsHint>;
 
     /// How many jobs one request can ask about.
@@ -199,7 +199,7 @@ pub trait Bulk: Send + Sync {
     fn asked(&self, reply: &Reply) -> Result<Vec<(JobId, JobState)>, Verdict>;
 }
 
-/// What a server says of its limit on jobs.
+/// A server's statement of its limit on jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JobsHint {
     /// How many may be under way at once.
@@ -217,7 +217,7 @@ pub enum JobState {
     Ended(Vec<(UserId, ItemEnd)>),
 }
 
-/// What a job says of one user.
+/// A job's statement about one user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ItemEnd {
     /// Deleted.
@@ -235,11 +235,11 @@ pub enum Authorize {
     Token {
         /// How many may be fetched; `None`: the provider states no limit.
         quota: Option<Quota>,
-        /// What tells these credentials from others without revealing them, for keeping a token
-        /// between processes: a digest over the client and its secrets.
+        /// The digest that tells these credentials from others without revealing them, for keeping
+        /// a token between processes. It is over the client and its secrets.
         key: String,
-        /// The token to begin with, where each comes with the refresh token for the next, which can be used
-        /// once; `None`: all are asked for with the same.
+        /// The token to begin with, where each comes with the refresh token for the next, which can
+        /// be used once. `None`: all are asked for with the same.
         first: Option<Token>,
     },
 }
@@ -262,14 +262,14 @@ pub struct Token {
     pub api_base: Option<Url>,
     /// How long it lives, from when it was asked for; `None`: until it is rejected.
     pub expires_in: Option<Duration>,
-    /// What the next one is asked for with; `None`: with the same as this one.
+    /// The refresh token for the next one; `None`: the same as for this one.
     pub refresh: Option<SecretString>,
 }
 
-/// Who the credentials belong to, and where.
+/// The owner of the credentials, and where.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Identity {
-    /// What tells this tenant from any other, e.g. `acme.zendesk.com`.
+    /// The name that tells this tenant from any other, e.g. `acme.zendesk.com`.
     pub tenant: String,
     /// The caller's user id; `None`: the credentials belong to no user.
     pub caller: Option<UserId>,
@@ -279,13 +279,13 @@ pub struct Identity {
     pub role: Option<String>,
     /// Leading digits that every id of this org has; `None`: any id may pass.
     pub id_prefix: Option<String>,
-    /// What the caller lacks for this provider's actions, each a sentence; empty: nothing seen.
+    /// The rights that the caller lacks for this provider's actions, each a sentence; empty: nothing seen.
     pub lacks: Vec<String>,
     /// The caller's role, if only another read tells its rights ([`Provider::rights`]).
     pub custom_role: Option<String>,
 }
 
-/// What the headers of an answer say of limits.
+/// The limits in the headers of an answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RateHints {
     /// Of the account's limit.
@@ -296,7 +296,7 @@ pub struct RateHints {
     pub day_left: Option<u64>,
 }
 
-/// What a server says of one limit. `None`: it does not say.
+/// A server's statement of one limit. `None`: it does not say.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RateHint {
     /// Requests per span; which span is the provider's matter (Zendesk's account: a minute).

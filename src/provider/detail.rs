@@ -1,11 +1,11 @@
 //! The provider's own words, made fit for a ledger of erased people.
 //!
 //! A [`Detail`] is the only thing of an answer's text that outlives the answer, so everything that
-//! could name a person is taken out here: e-mail addresses are masked, control and invisible
+//! could name a person is taken out here. E-mail addresses are masked, control and invisible
 //! characters dropped, the rest cut. Which *part* of an answer is fixed text at all (and not, say,
 //! the user's name) is each provider's knowledge, not this module's.
 
-/// What stands where an e-mail address stood.
+/// The text that replaces an e-mail address.
 const MASK: &str = "***@***";
 
 /// How many characters of a text are looked at; what is further back is cut anyway.
@@ -26,7 +26,7 @@ impl Detail {
     /// The longest message kept, in characters, the mark of a cut included.
     pub const MESSAGE_CHARS_MAX: usize = 200;
 
-    /// What a provider said. A `code` that is no plain word is the message where there is none.
+    /// The statement of a provider. A `code` that is no plain word is the message where there is none.
     pub fn said(code: Option<&str>, message: Option<&str>) -> Self {
         let word = code.filter(|code| is_code(code));
         let text = message
@@ -38,7 +38,7 @@ impl Detail {
         }
     }
 
-    /// What this program has to say of an answer, under a stable word of its own.
+    /// The statement of this program about an answer, under a stable word of its own.
     pub fn ours(code: &'static str, message: impl AsRef<str>) -> Self {
         Self::said(Some(code), Some(message.as_ref()))
     }
@@ -80,7 +80,7 @@ pub(super) fn shown(text: &str) -> String {
     cut(&one_line(&read(text)))
 }
 
-/// What is looked at of `text`, without invisible characters.
+/// The part of `text` that is looked at, without invisible characters.
 fn read(text: &str) -> String {
     let read = text.chars().take(READ_CHARS_MAX);
     read.filter_map(visible).collect()

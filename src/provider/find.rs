@@ -1,8 +1,8 @@
 //! Finding users by an e-mail address or external id: what the providers share.
 //!
-//! A search may answer with users who only resemble what was asked, so that those alone count who say of
-//! themselves that the key is theirs: letter by letter, but for case where the provider heeds none. Keys are
-//! persons: they stand in requests, and nowhere else.
+//! A search may answer with users who only resemble the key. So those alone count who say of
+//! themselves that the key is theirs: letter by letter, but for case where the provider heeds none.
+//! Keys are persons: they stand in requests, and nowhere else.
 
 use std::collections::HashMap;
 

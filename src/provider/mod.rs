@@ -5,30 +5,29 @@
 //!
 //! # What a provider must do
 //!
-//! - [`Provider::judge`] is total. Success needs the provider's own JSON, naming the same user
-//!   where the API gives it; an answer that is not recognisably the provider's is
-//!   [`Verdict::Transient`] with [`Transient::Unrecognised`], never a success and never "no such user".
+//! - [`Provider::judge`] is total. Success needs the provider's own JSON, naming the same user where
+//!   the API gives it. An answer that is not recognisably the provider's is [`Verdict::Transient`] with
+//!   [`Transient::Unrecognised`]. It is never a success and never "no such user".
 //! - It classifies by code and message, not by status. A 404 that speaks of a path or an app is
 //!   about the account ([`Verdict::Account`]), not about the row.
 //! - Where an answer alone cannot say (a refusal that may mean "deleted already"), it returns
-//!   [`Verdict::Look`]; the user is then looked up for [`LookupFor::UnclearAnswer`], and
+//!   [`Verdict::Look`]. The user is then looked up for [`LookupFor::UnclearAnswer`], and
 //!   [`RowEnd::after_lookup`] settles the step.
 //! - Every request goes to the base in the [`Access`], never to an address found in an answer. The
-//!   one exception is a token's answer that says where its API is (Zoho): it is held against a
-//!   list of that provider's own hosts first.
+//!   one exception is a token's answer that says where its API is (Zoho). It is held against a list
+//!   of that provider's own hosts first.
 //! - A [`Detail`] holds the provider's code and fixed text only, cut, with addresses masked.
 //!
 //! # Code map
 //!
-//! [`build()`] turns an account's settings into its provider. Each provider has a folder: `mod` is the
-//! provider itself with its settings, requests and the rule for user ids, `answers` what an answer to a
-//! deletion means and who the caller is, `lookups` how a user stands. Where a provider has it, `bulk`
-//! is one request for many users, `limits` what its headers say, `token` how tokens are had.
-//! `advice` is what people are told of them. `file` is every provider that a file describes.
-//! What they share lies beside them: `address` (URLs that stay what they are), `auth` (headers and
-//! tokens), `body` (what kind of thing came back), `detail` (what may be kept of it), `digits` (ids that
-//! are numbers), `find` (users by e-mail address or external id), `rate_hint` (headers), `verdict`
-//! (also of a status that no JSON is needed for).
+//! [`build()`] turns an account's settings into its provider. Each provider has a folder. Its `mod` is the
+//! provider itself with its settings, requests and the rule for user ids. Its `answers` judges answers to a
+//! deletion and tells the caller, and its `lookups` reads how a user stands. Where a provider has it, `bulk` is
+//! one request for many users, `limits` what its headers say, `token` how tokens are had. `advice` is what
+//! people are told of them. `file` is every provider that a file describes. The shared parts lie beside them:
+//! `address` (URLs that stay what they are), `auth` (headers and tokens), `body` (the kind of an answer).
+//! Others are `detail` (the kept part of an answer), `digits` (ids that are numbers), `rate_hint` (headers).
+//! And `find` (users by e-mail address or external id), `verdict` (also of a status without JSON).
 
 mod address;
 mod advice;

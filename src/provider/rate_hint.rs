@@ -1,4 +1,4 @@
-//! What headers say of limits and waiting, in every spelling the providers have used.
+//! The statements of headers on limits and waiting, in every spelling the providers have used.
 //!
 //! Pure: a date is read against the answer's own `Date`, never against a clock of ours.
 
@@ -16,8 +16,8 @@ pub(super) const WAIT_MAX: Duration = Duration::from_hours(24 * 365 * 100);
 /// The longest header value looked at, in bytes.
 const VALUE_BYTES_MAX: usize = 256;
 
-/// What `Retry-After` asks for, of several the longest: seconds, or an HTTP date less the answer's
-/// `Date`, which the transport puts there. A date in the past is zero. See
+/// The wait that `Retry-After` asks for, of several the longest: seconds, or an HTTP date less the
+/// answer's `Date`, which the transport puts there. A date in the past is zero. See
 /// <https://www.rfc-editor.org/rfc/rfc9110#field.retry-after>.
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     headers

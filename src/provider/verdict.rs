@@ -1,5 +1,5 @@
-//! What a reply means, and the verdicts that a status alone decides, the same at every provider. Who
-//! calls these and when is each provider's rule; nothing here looks into a provider's JSON.
+//! The meaning of a reply, and the verdicts that a status alone decides, the same at every provider.
+//! Each provider's rule decides when these are called; nothing here looks into a provider's JSON.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::rate_hint::retry_after;
 use super::{Detail, Reply};
 use crate::domain::{Outcome, StopKind, UserId, UserState, named};
 
-/// What a reply means: about this row, about the account, or about the moment.
+/// The meaning of a reply: about this row, about the account, or about the moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// The step ended, for this row.
@@ -87,7 +87,7 @@ impl RowEnd {
 pub enum Transient {
     /// Too many requests. Nothing was done.
     Throttled {
-        /// What has to wait.
+        /// The scope that has to wait.
         scope: Scope,
         /// How long; `None`: the server does not say.
         wait: Option<Duration>,
@@ -99,7 +99,7 @@ pub enum Transient {
     },
     /// Another request to the same user was under way (409). Nothing was done.
     Conflict,
-    /// The answer is not the provider's: HTML, another user's id. What was done is not known.
+    /// The answer is not the provider's: HTML, another user's id. The effect is not known.
     Unrecognised,
 }
 
@@ -162,7 +162,7 @@ pub(super) fn server_error(reply: &Reply, detail: Detail) -> Verdict {
     Verdict::Transient(Transient::ServerError { wait }, detail)
 }
 
-/// What an answer means that no provider has words of its own for, by its status alone, in order:
+/// The meaning of an answer that no provider has words of its own for, by its status alone, in order:
 ///
 /// | answer | verdict |
 /// | --- | --- |
@@ -196,7 +196,7 @@ pub(super) fn by_status(reply: &Reply, body: &Body<'_>, said: Detail) -> Verdict
     }
 }
 
-/// Whether a refusal for too many requests says that it was a day's limit, and nothing else: Zoho
+/// Whether a refusal for too many requests says that it was a day's limit, and nothing else. Zoho
 /// has a sentence that leaves open whether it was the day's or the number at once.
 pub(super) fn speaks_of_a_day(said: &Detail) -> bool {
     ["per day", "daily", "24 hour", "24-hour"]

@@ -1,10 +1,10 @@
-//! What somebody can do about rows that ended otherwise than well, and about accounts that stopped.
+//! The advice about rows that ended otherwise than well, and about accounts that stopped.
 
 use crate::domain::{Outcome, OutcomeEntry, StopKind};
 
-/// What to do about rows that ended as `outcome`, with `code`: in words, and as a command if there is one
-/// that goes on from there. `ledger`: as a shell takes it; `again`: the same, with the configuration
-/// where one has to be named.
+/// The advice about rows that ended as `outcome`, with `code`: in words, and as a command if there
+/// is one that goes on from there. `ledger`: as a shell takes it; `again`: the same, with the
+/// configuration where one has to be named.
 pub(super) fn about(
     outcome: Outcome,
     code: Option<&str>,
@@ -65,7 +65,7 @@ pub(super) fn about(
     }
 }
 
-/// What a person can do about a stop.
+/// The advice to a person about a stop.
 pub const fn mend(reason: StopKind) -> &'static str {
     match reason {
         StopKind::CredentialsRejected => "check this account's credentials in the configuration",

@@ -2,8 +2,8 @@
 //!
 //! [`Sheet`] is the main type: one file, row after row. Its rows can be read again as an input:
 //! columns have their names and ids are left alone. Everything else is made safe for a spreadsheet
-//! (a cell that it would take for a formula gets a `'` in front, after OWASP's "CSV Injection") and
-//! for a terminal (control characters).
+//! and for a terminal (control characters). A cell that a spreadsheet would take for a formula gets
+//! a `'` in front, after OWASP's "CSV Injection".
 //!
 //! It knows no input: cells come as bytes, in the order of the columns.
 
@@ -26,8 +26,8 @@ const ADDED: [&str; 4] = [
 /// The code of a row with fewer cells than the header, which may stand in the wrong columns.
 const SHORT_ROW: &str = "short_row";
 
-/// What stands for a control character: SUB, which stands for a character that is not to be had. A
-/// control character itself, it makes no id valid that was none.
+/// The substitute for a control character: SUB, which stands for a character that is not to be had.
+/// A control character itself, it makes no id valid that was none.
 const SUBSTITUTE: u8 = 0x1A;
 
 /// The file of rows that count so.
@@ -162,9 +162,8 @@ impl<W: Write> Sheet<W> {
         Ok((self.rows, self.ids_like_formulas))
     }
 
-    /// An id goes back as it is if it can be one. If it cannot, the sign that makes it safe stands
-    /// right before what is dangerous, so that blanks in front, which may be what is wrong with it,
-    /// stay in front.
+    /// An id goes back as it is if it can be one. If it cannot, the sign that makes it safe stands right before
+    /// the dangerous part. So blanks in front, which may be the fault of it, stay in front.
     fn id_cell(&mut self, cell: &[u8], keeps_id: bool) -> Vec<u8> {
         let mut clean = without_controls(cell);
         match formula(&clean) {
@@ -199,14 +198,14 @@ pub(super) fn safe(cell: &[u8]) -> Vec<u8> {
     clean
 }
 
-/// Where a spreadsheet would take `cell` for the beginning of a formula: at a sign that begins one,
-/// blanks and double quotes before it passed over, or at a tab or a line end in front. `None`: it
-/// is a text, or nothing but a number.
+/// The place in `cell` where a spreadsheet would see the beginning of a formula. It is a sign that
+/// begins one, blanks and double quotes before it passed over, or a tab or a line end in front.
+/// `None`: it is a text, or nothing but a number.
 fn formula(cell: &[u8]) -> Option<usize> {
     let text = String::from_utf8_lossy(cell);
     let passed = |c: char| c == '"' || (c.is_whitespace() && !matches!(c, '\t' | '\r' | '\n'));
     let begin = text.trim_start_matches(passed);
-    // What is passed over is text, so that its length is the same in the cell.
+    // The part that is passed over is text, so that its length is the same in the cell.
     let at = text.len() - begin.len();
     let first = begin.chars().next()?;
     let begins_one = matches!(
@@ -216,7 +215,7 @@ fn formula(cell: &[u8]) -> Option<usize> {
     (begins_one && !is_number(begin)).then_some(at)
 }
 
-/// Whether `text` is a sign and a plain number, such as `-5`, `+1.5` or `-1,234.5E+3`: it computes
+/// Whether `text` is a sign and a plain number, such as `-5`, `+1.5` or `-1,234.5E+3`. It computes
 /// nothing, and its own column should stay one of numbers.
 fn is_number(text: &str) -> bool {
     static NUMBER: LazyLock<Option<Regex>> =

@@ -42,12 +42,12 @@ pub struct Report {
     pub ledger: LedgerTold,
     /// The options of the run that a resume needs again.
     pub options: RunOptions,
-    /// Who agreed to the plan, how, where and of which lists; left out as long as nobody has.
+    /// The persons who agreed to the plan, how, where and of which lists; left out as long as nobody has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agreed: Option<Agreed>,
-    /// What was done: the rows that were to be sent by account and action, and how they stand.
+    /// The work done: the rows that were to be sent by account and action, and how they stand.
     pub done: Vec<ActionDone>,
-    /// Who the program was at each account.
+    /// The callers that the program was at each account.
     pub callers: Vec<Caller>,
     /// The processes that worked on the run: the first, and the newest 99.
     pub sessions: Vec<SessionTold>,
@@ -62,11 +62,11 @@ pub struct Report {
     /// Why rows ended otherwise than well, at most 200 reasons and a further one for each outcome;
     /// their rows add up to `bad`.
     pub reasons: Vec<Reason>,
-    /// What became of the rows that share a reference; left out if no row has one.
+    /// The fate of the rows that share a reference; left out if no row has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refs: Option<Refs>,
-    /// Of a report over several ledgers, that of each, without the rows that count in another one. What
-    /// is no sum above is the first one's, and left out of the JSON.
+    /// Of a report over several ledgers, that of each, without the rows that count in another one.
+    /// A field that is no sum above is the first one's, and left out of the JSON.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub runs: Vec<Self>,
     /// Of the last verification, the rows that stand or are unknown; at most 100.
@@ -77,14 +77,14 @@ pub struct Report {
     pub next: String,
 }
 
-/// What was done to the rows of one account and action.
+/// The work done to the rows of one account and action.
 #[derive(Debug, Clone, Serialize)]
 pub struct ActionDone {
     /// The account.
     pub account: AccountName,
     /// The action.
     pub action: Action,
-    /// What it does to a user, of a provider file in the file's words.
+    /// The effect on a user, of a provider file in the file's words.
     pub does: String,
     /// How its rows stand.
     pub outcomes: Counts,

@@ -21,7 +21,7 @@ const FOUND: [&str; 3] = [",one,", ",none,", ",several,"];
 pub struct FoundFile {
     path: PathBuf,
     header: Vec<u8>,
-    /// What an earlier call wrote, as far as it was not read; `None`: no more of it counts.
+    /// The output of an earlier call, as far as it was not read; `None`: no more of it counts.
     earlier: Option<BufReader<File>>,
     /// How many bytes of it are lines of this input.
     whole: u64,

@@ -22,7 +22,7 @@ const VERIFIED_MAX: usize = 100;
 /// Takes the entries of a ledger one by one.
 #[derive(Debug)]
 pub(super) struct Collector {
-    /// What the ledger says up to the entry before.
+    /// The state by the ledger up to the entry before.
     state: LedgerState,
     sessions: Sessions,
     timeline: Timeline,
@@ -33,9 +33,9 @@ pub(super) struct Collector {
 }
 
 impl Report {
-    /// Reads ledgers, also while a process is writing them, checking every line; with a sum over them: of
-    /// rows about one user and action, the one that ended last counts, and no other. Find out about each lock
-    /// *before*, as with [`Summary::new`]. `now`: when this is.
+    /// Reads ledgers, also while a process is writing them, checking every line; with a sum over
+    /// them. Of rows about one user and action, only the one that ended last counts. Find out about
+    /// each lock *before*, as with [`Summary::new`]. `now`: when this is.
     pub fn read_all(ledgers: &[(PathBuf, bool)], now: Time) -> Result<Self, LedgerError> {
         let collectors = ledgers.iter().map(|(path, _)| Collector::read(path));
         let mut collectors = collectors.collect::<Result<Vec<_>, _>>()?;
@@ -189,7 +189,7 @@ impl Collector {
         })
     }
 
-    /// What `action` does to a user of `account`.
+    /// The effect of `action` on a user of `account`.
     fn does(&self, account: &AccountName, action: Action) -> String {
         let mut accounts = self.state.header.accounts.iter();
         let account = accounts.find(|it| it.name == *account);

@@ -1,8 +1,8 @@
 //! A report for tickets: Markdown that GitHub, GitLab and Jira take when it is pasted. It is the page
 //! without its charts, read back element by element, so that the two say the same.
 //!
-//! **Invariant**: what came from outside stands in code spans, in which nothing is a link, a
-//! mention, a picture or a tag, and in a table it ends no cell. The page has it in `bdi` or `code`.
+//! **Invariant**: text that came from outside stands in code spans, in which nothing is a link, a
+//! mention, a picture or a tag. In a table it ends no cell. The page has it in `bdi` or `code`.
 
 use super::Report;
 use super::html::page;
@@ -184,7 +184,7 @@ fn table(rows: impl Iterator<Item = Vec<String>>) -> String {
     lines.join("\n")
 }
 
-/// What stands in an element, on one line.
+/// The text in an element, on one line.
 fn inline(element: &Element<'_>) -> String {
     let mut text = String::new();
     for it in &element.children {

@@ -1,9 +1,9 @@
 //! From a ledger to what people and scripts read.
 //!
 //! [`Summary`] is the numbers, in the shape of `status --json`; [`text`] is the same for people.
-//! [`Report`] is the account of a run for people who were not there, read in one pass and in
-//! bounded memory, however long the ledger is: as JSON ([`Report::to_json`]), for tickets ([`md`])
-//! and as a page ([`html`]). [`csv`] gives the admin's own rows back.
+//! [`Report`] is the account of a run for people who were not there. It is read in one pass and in
+//! bounded memory, however long the ledger is. It comes as JSON ([`Report::to_json`]), for tickets
+//! ([`md`]) and as a page ([`html`]). [`csv`] gives the admin's own rows back.
 //!
 //! Nothing here prints, sends or writes a file.
 

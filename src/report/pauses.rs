@@ -30,7 +30,7 @@ pub struct Pause {
     pub worked_ms: (u64, u64),
 }
 
-/// Pauses that followed one another, told as one: a limit that is met again and again pauses for as
+/// Pauses that followed one another, told as one. A limit that is met again and again pauses for as
 /// long as each of its spans has left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Stretch<'a> {
@@ -45,8 +45,8 @@ pub(super) struct Stretch<'a> {
 }
 
 impl<'a> Stretch<'a> {
-    /// The stretches that `pauses` make, in the order in which they began: pauses of one limit and for
-    /// one reason, whatever numbers it names, that are no further apart than [`APART_MS_MAX`].
+    /// The stretches that `pauses` make, in the order in which they began. A stretch has pauses of one limit
+    /// and for one reason, whatever numbers it names. They are no further apart than [`APART_MS_MAX`].
     pub(super) fn all(pauses: &'a [Pause]) -> Vec<Self> {
         let mut all: Vec<Self> = Vec::new();
         for pause in pauses {

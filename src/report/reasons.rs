@@ -1,4 +1,4 @@
-//! The rows that somebody has to look at, grouped by reason, in bounded memory: of each group the
+//! The rows that somebody has to look at, grouped by reason, in bounded memory. Each group has the
 //! numbers of its rows and lines, told as spans of lines, and a few rows whole.
 
 use std::collections::BTreeMap;
@@ -41,7 +41,7 @@ pub struct Reason {
     pub rows: u64,
     /// Where they stand.
     pub places: Places,
-    /// What somebody can do about them, in words.
+    /// The advice about them, in words.
     pub what_to_do: &'static str,
     /// The command that goes on from there; `None`: there is none.
     pub command: Option<String>,
@@ -80,8 +80,8 @@ impl BadRow {
     }
 }
 
-/// What makes two rows' reasons the same: the outcome, whether these are further reasons, the code, and
-/// the message without the numbers in it: `has 2 tickets` and `has 17 tickets` are one reason.
+/// The key of equal reasons of two rows: the outcome, whether these are further reasons, the code, and
+/// the message without the numbers in it. So `has 2 tickets` and `has 17 tickets` are one reason.
 type Key = (Outcome, bool, Option<String>, Option<String>);
 
 /// The rows of a reason.
@@ -106,8 +106,8 @@ impl Group {
 
     fn finish(self, key: Key, ledger: &str, again: &str) -> Reason {
         let (outcome, further, code, _) = key;
-        // A line that several rows share is taken out with the first of them, so that there are as
-        // many lines as rows only if each row has one of its own.
+        // A line that several rows share is taken out with the first of them. So there are as many
+        // lines as rows only if each row has one of its own.
         let places = if self.lines.len() == self.rows.len() {
             Places::of("line", &self.lines)
         } else {
@@ -197,8 +197,8 @@ impl Reasons {
     }
 }
 
-/// Why rows of `state` are not done, on one line: the words of the report, those of the most rows first, without
-/// what they advise. Empty: all are done.
+/// Why rows of `state` are not done, on one line: the words of the report, those of the most rows first,
+/// without what they advise. Empty: all are done.
 pub fn why(state: &LedgerState) -> Result<String, LedgerError> {
     let mut reasons = Reasons::default();
     let bad = Some(Counted::Bad);
@@ -242,8 +242,7 @@ pub(super) fn without_numbers(message: &str) -> String {
 /// Where some rows stand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Places {
-    /// What the numbers count: `line`, on which rows begin, or `row`, where several share a line. Both
-    /// from 1.
+    /// The unit of the numbers: `line`, on which rows begin, or `row`, where several share a line. Both from 1.
     pub unit: &'static str,
     /// First and last of each unbroken span, ascending; at most 200.
     pub spans: Vec<(u64, u64)>,

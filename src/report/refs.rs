@@ -1,8 +1,8 @@
-//! What became of the rows that share a reference, over one ledger or several: one verdict for a person
-//! whose accounts are many.
+//! The fate of the rows that share a reference, over one ledger or several: one verdict for a
+//! person whose accounts are many.
 //!
-//! References are hashed and sorted, 32 bytes a row, and their texts are read from the ledgers again, so
-//! that a million of them take no more memory than the rows do.
+//! References are hashed and sorted, 32 bytes a row, and their texts are read from the ledgers
+//! again. So a million of them take no more memory than the rows do.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::{self, Write};
@@ -199,8 +199,8 @@ fn judge(
     told
 }
 
-/// Which row answers for which: of the rows about one user and action, the one that ended last; one that
-/// was skipped answers for none, and a pending one for those. Ascending by the row answered for.
+/// The rows that answer for others: of the rows about one user and action, the one that ended last. A
+/// skipped row answers for none, and a pending one for skipped rows. Ascending by the row answered for.
 pub fn stand_ins(ledgers: &[&LedgerState]) -> Result<Vec<(Place, Place)>, LedgerError> {
     // In one ledger only duplicates have their answer elsewhere.
     let mut wanted = HashSet::new();
@@ -228,8 +228,8 @@ pub fn stand_ins(ledgers: &[&LedgerState]) -> Result<Vec<(Place, Place)>, Ledger
     Ok(found)
 }
 
-/// The rows of each ledger that count in another one: whose user and action ended later there, or that are
-/// left out here, and there stand as the same row of the same input.
+/// The rows of each ledger that count in another one. Their user and action ended later there. Or
+/// they are left out here, and there stand as the same row of the same input.
 pub fn counted_elsewhere(
     stand_ins: &[(Place, Place)],
     ledgers: &[&LedgerState],
@@ -260,8 +260,8 @@ pub fn counted_elsewhere(
     rows
 }
 
-/// Hands each row that names a user to `see`: the key of tenant, action and user, how much its end says
-/// (0: it was skipped, 1: it has not ended, 2: it ended), when it ended, and its number.
+/// Hands each row that names a user to `see`: the key of tenant, action and user, when it ended, and its
+/// number. It also hands over how much its end says (0: it was skipped, 1: it has not ended, 2: it ended).
 fn each_end(
     state: &LedgerState,
     mut see: impl FnMut(TaskKey, u8, Time, u64),

@@ -1,4 +1,5 @@
-//! The rows of a run, each with the ledger's last outcome of it, put into the three files of [`csv`](super::csv).
+//! The rows of a run, each with the ledger's last outcome of it, put into the three files of
+//! [`csv`](super::csv).
 //!
 //! It knows no input: rows come as cells in the order of the columns.
 
@@ -15,7 +16,7 @@ use crate::ledger::{LedgerError, LedgerState, Outcomes};
 /// The columns of rows that a ledger gives back by itself.
 pub const LEDGER_COLUMNS: [&str; 4] = ["id", "account", "action", "ref"];
 
-/// What became of writing: the file that could not be written, and why.
+/// The result of writing: the file that could not be written, and why.
 type Written<T> = Result<T, (Counted, io::Error)>;
 
 /// Puts rows into their files.
@@ -79,7 +80,7 @@ impl<'a, W: Write> RowsBack<'a, W> {
         let (in_doubt, begun) = (self.state.is_in_doubt(row), self.soft_deleted.contains(row));
         let pending = || End::pending(line, in_doubt, begun);
         let end = entry.as_ref().map_or_else(pending, End::of);
-        // What is pending is not processed either.
+        // A pending row is not processed either.
         let ended = entry.as_ref().map(OutcomeEntry::counted);
         let kind = ended.unwrap_or(Counted::Skipped);
         let keeps_id = self.keeps_id(entry.as_ref());
@@ -112,7 +113,7 @@ impl<'a, W: Write> RowsBack<'a, W> {
         }
     }
 
-    /// What was written to `folder`.
+    /// The text about the files written to `folder`.
     fn describe(&self, folder: &Path, written: &[(u64, u64)]) -> String {
         let mut text = String::new();
         for (kind, (rows, _)) in Counted::ALL.into_iter().zip(written) {

@@ -1,4 +1,4 @@
-//! Who was at a run and when: each process that worked on it, and each that verified it.
+//! The processes of a run and their times: each that worked on it, and each that verified it.
 
 use serde::Serialize;
 
@@ -19,7 +19,7 @@ pub struct SessionTold {
     pub number: u64,
     /// `run`, `resume`, `retry` or `verify`.
     pub command: String,
-    /// What `retry --only` asked for.
+    /// The values of `retry --only`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub only: Vec<String>,
     /// The program's version.
@@ -50,7 +50,7 @@ impl SessionTold {
     }
 }
 
-/// Who the program was at an account.
+/// The caller that the program was at an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Caller {
     /// The account, its tenant, and the user whose credentials were used.
@@ -62,7 +62,7 @@ pub struct Caller {
     pub last_session: u64,
 }
 
-/// What the making of a plan is called, until somebody agrees to it: then it is a part of its run.
+/// The name for the making of a plan, until somebody agrees to it: then it is a part of its run.
 const PLAN: &str = "plan";
 
 /// Collects the sessions.
@@ -70,7 +70,7 @@ const PLAN: &str = "plan";
 pub(super) struct Sessions {
     /// Those that are kept, oldest first.
     pub(super) kept: Vec<SessionTold>,
-    /// Who the program was in them.
+    /// The caller that the program was in them.
     pub(super) callers: Vec<Caller>,
     /// How many there were.
     pub(super) count: u64,

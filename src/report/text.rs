@@ -10,21 +10,21 @@ use crate::words::{count, cut, duration, grouped, one_line, shell_path, shell_wo
 /// How many accounts are told of by name.
 const ACCOUNTS_MAX: usize = 3;
 
-/// What is said of pending rows whose first step is done.
+/// The text about pending rows whose first step is done.
 pub(super) const SOFT_DELETED: &str = "soft-deleted so far";
 
-/// What is said of deleted rows of which nobody knows whether there was a user.
+/// The text about deleted rows of which nobody knows whether there was a user.
 pub(super) const UNSEEN: &str = "no clear answer; not there afterwards";
 
-/// What is said of protected rows that are skipped.
+/// The text about protected rows that are skipped.
 pub(super) const ON_LIST: &str = "on the protect list";
 
-/// What stands before each text.
+/// The width of the label before each text.
 const LABEL_CHARS: usize = 13;
 
 /// Tells where the run stands, in at most ten lines, each with its line feed. For a terminal of so
-/// many `columns` the input's path is shortened if it is long, and why rows are not done is cut; a wider
-/// line is the terminal's to fold.
+/// many `columns` the input's path is shortened if it is long, and why rows are not done is cut. A
+/// wider line is the terminal's to fold.
 pub fn render(summary: &Summary, columns: Option<usize>) -> String {
     let mut page = String::new();
     let mut add = |label: &str, text: &str| add_line(&mut page, label, text);
@@ -48,7 +48,7 @@ pub fn render(summary: &Summary, columns: Option<usize>) -> String {
     let stops: Vec<_> = summary.stops.iter().map(stop_told).collect();
     let (is_full, verified) = (!summary.why.is_empty(), summary.verification.as_ref());
     let verified = verified.filter(|_| !is_full || stops.is_empty());
-    // What stopped matters more than how the accounts share the counts.
+    // The stop matters more than how the accounts share the counts.
     if let Some((first, others)) = stops.split_first() {
         add("stopped", &format!("{first}{}", and_more(others.len())));
     } else if summary.accounts.len() > 1 && !(is_full && verified.is_some()) {
@@ -222,8 +222,8 @@ pub(super) fn clock_after(from: Time, to: Time) -> String {
     }
 }
 
-/// `path` without what is in its middle, where it begins and what is at its end in at most `room`
-/// characters; `None`: there is room for all of it, or not even for its last part.
+/// `path` without its middle, so that its start and its end fit in at most `room` characters.
+/// `None`: there is room for all of it, or not even for its last part.
 fn shortened(path: &str, room: usize) -> Option<String> {
     if path.chars().count() <= room {
         return None;
@@ -251,7 +251,7 @@ pub fn stop_told(stop: &LaneStop) -> String {
     one_line(&text)
 }
 
-/// What a provider answered, as far as it is known.
+/// The answer of a provider, as far as it is known.
 pub(super) fn answer(said: &Said) -> String {
     let status = said.status.map(|status| format!("HTTP {status}"));
     let parts = [status, said.code.clone(), said.message.clone()]

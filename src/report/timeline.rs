@@ -1,9 +1,8 @@
 //! How a run went on over time, in bounded memory: slices of time that merge in pairs whenever they
 //! become too many.
 //!
-//! Time is *working time*: what lies between the end of one process and the start of the next,
-//! which may be a night, is left out, so that the work can be seen. Each point still knows its time
-//! of day.
+//! Time is *working time*, so that the work can be seen. The time between the end of one process and the start
+//! of the next, which may be a night, is left out. Each point still knows its time of day.
 
 use serde::Serialize;
 
@@ -102,7 +101,7 @@ impl Timeline {
         let mut points: Vec<Point> = Vec::with_capacity(self.slices.len() + 1);
         for (sums, number) in self.slices.iter().copied().zip(1..) {
             let worked_ms = self.slice_ms.saturating_mul(number).min(self.worked_ms);
-            // What ended at the very end of the working time has a slice, but no time, of its own.
+            // A row that ended at the very end of the working time has a slice, but no time, of its own.
             points.pop_if(|last| last.worked_ms == worked_ms);
             points.push(Point {
                 at: self.time_of_day(worked_ms),

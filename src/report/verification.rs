@@ -39,7 +39,7 @@ pub struct VerificationSummary {
     pub under_way: u64,
     /// How many of the answers were not clear.
     pub unknown: u64,
-    /// What the sample was drawn with; `None`: there was none.
+    /// The draw of the sample; `None`: there was none.
     pub sample: Option<SampleDraw>,
     /// How many rows this verification did not come to. Left out of the JSON.
     #[serde(skip)]
@@ -83,8 +83,8 @@ impl VerificationSummary {
         self.complete && self.standing == 0 && self.unknown == 0
     }
 
-    /// The first rows that somebody has to look at, those that stand before those that are unknown; and
-    /// whether one of those who stand may just not be deleted yet.
+    /// The first rows that somebody has to look at, those that stand before those that are unknown.
+    /// Also whether one of those who stand may just not be deleted yet.
     pub fn listed(state: &LedgerState) -> Result<(Vec<Verified>, bool), LedgerError> {
         let accounts = state.accounts();
         let is_sunco = |row: &Verified| {
@@ -147,8 +147,8 @@ impl VerificationSummary {
         )
     }
 
-    /// What to do about what was found, as far as there is anything. `in_background`: what [`Self::listed`] says;
-    /// `again`: the ledger as a shell takes it, with the configuration where one has to be named.
+    /// The advice about the findings, as far as there is any. `in_background`: what [`Self::listed`]
+    /// says; `again`: the ledger as a shell takes it, with the configuration where one has to be named.
     pub fn advice(&self, in_background: bool, again: &str) -> Vec<String> {
         let again_later = "erasing: the provider has taken the order and works on it, which can take days; verify again later";
         let soon = "still there: Sunshine Conversations deletes in the background; verify again in a few minutes before you try again";

@@ -12,7 +12,7 @@ use crate::transport::Transport;
 /// How many pages of one list are read at most: one that goes on for longer has no end.
 const PAGES_MAX: u32 = 5_000;
 
-/// What lanes are driven with.
+/// The parts that lanes are driven with.
 #[derive(Debug, Clone)]
 pub struct Io {
     /// The network.
@@ -62,7 +62,7 @@ impl Client {
         })
     }
 
-    /// Goes on in the lane of `other`, an account at the same tenant. What was sent counts there.
+    /// Goes on in the lane of `other`, an account at the same tenant. The requests that were sent count there.
     pub fn join(&mut self, other: &Self) {
         if Arc::ptr_eq(&self.lane, &other.lane) {
             return;
@@ -81,7 +81,7 @@ impl Client {
         };
         let (mut identity, hints) = *told;
         if let Some(role) = identity.custom_role.clone() {
-            // Who may not read the role goes on without.
+            // A caller who may not read the role goes on without.
             match self.ask(Inquiry::Rights(role)).await {
                 Ok(Meaning::Lacks(lacks)) => {
                     identity.lacks.extend(lacks);

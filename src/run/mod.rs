@@ -1,6 +1,6 @@
 //! The driver of lanes: the only place that waits for the network, the ledger and the clock together.
 //!
-//! Around each [`Lane`] runs one loop. What the lane puts out is begun, what was begun and ends goes
+//! Around each [`Lane`] runs one loop. The effects of the lane are begun, and those that end go
 //! back in: the ledger acknowledges entries, the transport brings answers, rows are read. Nothing
 //! that was sent is dropped before its answer came, unless a person stops the run twice.
 //!
@@ -48,7 +48,7 @@ pub type Recorded<'a> = BoxFuture<'a, Result<(), SinkFailed>>;
 #[error("record what happened")]
 pub struct SinkFailed(#[source] pub Arc<dyn std::error::Error + Send + Sync>);
 
-/// Keeps tokens between processes. One that can be fetched again may be lost, which is no error; one with a
+/// Keeps tokens between processes. A token that can be fetched again may be lost, which is no error. One with a
 /// refresh token is kept durably, and by one process at a time. An error says why not, and what to do.
 pub trait TokenStore: Send + Sync + fmt::Debug {
     /// The token kept under `key`, which from then on is this process's if it `rotates`.
@@ -119,9 +119,9 @@ pub(super) struct Driver<'a> {
     lane: &'a mut Lane,
     io: &'a Io,
     rows: Option<&'a dyn RowSource>,
-    /// What was begun and has not ended.
+    /// The effects that were begun and have not ended.
     begun: FuturesUnordered<BoxFuture<'a, Result<Event, SinkFailed>>>,
-    /// Entries that have not reached the ledger, in order. Who waits until one is durable.
+    /// Entries that have not reached the ledger, in order. A request may wait until one is durable.
     todo: VecDeque<(Entry, Option<RequestId>)>,
     /// One that waits for room there. Nothing overtakes it.
     blocked: Option<Recorded<'a>>,

@@ -1,7 +1,7 @@
 //! The command that a person asked to be run when a run ends or stops.
 //!
-//! It has no say in the run: whatever it does, the ledger and the exit code are what they are, and it is
-//! waited for no longer than [`TIME_MAX`].
+//! It has no say in the run: whatever it does, the ledger and the exit code are what they are. It
+//! is waited for no longer than [`TIME_MAX`].
 
 use std::io::{self, Seek as _, Write as _};
 use std::os::unix::process::CommandExt as _;
@@ -31,7 +31,7 @@ pub fn run_notified(command: &str, told: &str) -> io::Result<Option<String>> {
     let mut shell = Command::new("sh");
     // A group of its own, so that all of it can be stopped.
     shell.arg("-c").arg(command).stdin(input).process_group(0);
-    // What it says is no data of this program, and whoever reads that must not wait for what it leaves behind.
+    // Its output is no data of this program, and whoever reads that must not wait for its leftovers.
     shell.stdout(io::stderr());
     let mut child = shell.spawn()?;
     for _ in 0..TIME_MAX.as_millis() / POLL.as_millis() {
@@ -45,8 +45,8 @@ pub fn run_notified(command: &str, told: &str) -> io::Result<Option<String>> {
     Ok(Some(format!("was stopped after {} s", TIME_MAX.as_secs())))
 }
 
-/// Stops `child` and all that it started, which is one group of processes, and takes its exit status so
-/// that nothing of it is left behind.
+/// Stops `child` and all that it started, which is one group of processes. It takes its exit status
+/// so that nothing of it is left behind.
 ///
 /// # Errors
 ///

@@ -29,7 +29,7 @@ impl StopSignals {
         self.first.get().copied().map(code)
     }
 
-    /// Takes note of `signal`. What the first one means is `told`.
+    /// Takes note of `signal`. The meaning of the first one is `told`.
     fn note(&self, signal: SignalKind, told: &str) {
         if self.first.set(signal).is_ok() {
             tracing::warn!("{told}");
@@ -40,8 +40,8 @@ impl StopSignals {
         }
     }
 
-    /// Listens for signals from here on, on a task of the current runtime. Before, a signal ends the process.
-    /// What the first one means is `told`.
+    /// Listens for signals from here on, on a task of the current runtime. Before, a signal ends
+    /// the process. The meaning of the first one is `told`.
     pub fn listen(&self, told: &'static str) -> io::Result<()> {
         let mut signals = signals()?;
         let noting = self.clone();
@@ -62,7 +62,7 @@ impl StopSignals {
 /// dropped. A thread does it: whoever waits for an answer at a terminal takes no signal.
 pub fn take_away(path: PathBuf) -> oneshot::Sender<()> {
     let (over, ended) = oneshot::channel::<()>();
-    // What is listened with is open before this returns: no later count of descriptors misses it.
+    // The descriptors for listening are open before this returns: no later count of descriptors misses them.
     let listening = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()
@@ -108,8 +108,8 @@ fn code(signal: SignalKind) -> u8 {
     }
 }
 
-/// Lets a write beyond the limit on the size of files fail, which is told as a full disk is: by default a
-/// signal ends the process without a word.
+/// Lets a write beyond the limit on the size of files fail, which is told as a full disk is. By
+/// default a signal ends the process without a word.
 pub fn outlive_file_limit() {
     // Whoever listens has taken the default away for good.
     let _ = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));

@@ -1,4 +1,4 @@
-//! What goes wrong on purpose: by chance, from a seed, or planned for one user.
+//! The faults on purpose: by chance, from a seed, or planned for one user.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -43,7 +43,7 @@ named! {
     }
 }
 
-/// What [`Fault::LongWait`] asks for: 20 hours, most of a day, as a daily quota would.
+/// The wait that [`Fault::LongWait`] asks for: 20 hours, most of a day, as a daily quota would.
 pub(super) const LONG_WAIT_SECS: &str = "72000";
 
 /// How often what goes wrong, e.g. `error500=2%,reset-after=1%,seed=7`; deleting requests only, unless
@@ -59,7 +59,7 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// What befalls the `occurrence`-th coming of the request `key`; `None`: nothing.
+    /// The fault that hits the `occurrence`-th coming of the request `key`; `None`: nothing.
     pub(super) fn draw(&self, key: &str, occurrence: u32) -> Option<Fault> {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.seed.to_le_bytes());
@@ -145,7 +145,7 @@ impl fmt::Display for Faults {
 pub struct PlannedFault {
     /// The user's id, as requests name it.
     pub user: String,
-    /// What befalls them.
+    /// The fault that hits them.
     pub fault: Fault,
     /// How many requests.
     pub times: u32,
@@ -169,7 +169,7 @@ impl FaultPlan {
         }
     }
 
-    /// What befalls this coming of the request `key`, which is about `users`; `None`: nothing.
+    /// The fault that hits this coming of the request `key`, which is about `users`; `None`: nothing.
     pub(super) fn next(&mut self, faults: &Faults, key: &str, users: &[String]) -> Option<Fault> {
         let planned = self
             .planned

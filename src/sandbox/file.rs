@@ -1,6 +1,6 @@
-//! What a provider file describes, served from the file itself: its examples are the answers, and a user
-//! goes from one step of an action to the next. Nothing but the file says how its provider behaves, so here
-//! alone the sandbox is no second reading of anything.
+//! A provider by its file, served from the file itself. Its examples are the answers, and a user
+//! goes from one step of an action to the next. Nothing but the file says how its provider behaves,
+//! so here alone the sandbox is no second reading of anything.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ impl Desk {
         }
     }
 
-    /// Whether a user can be read. What was only ordered is done some time later.
+    /// Whether a user can be read. A deletion that was only ordered is done some time later.
     fn stands(&self, user: &str, context: &Context) -> bool {
         self.users.get(user).is_some_and(|user| match user.state {
             State::Deleted => context.now < user.since.after(context.settings.order_delay),
@@ -206,7 +206,7 @@ impl Machine for Desk {
     }
 }
 
-/// What `request` may be by `file`, and whom it is about.
+/// The possible meanings of `request` by `file`, and the user each is about.
 fn asked<'f>(file: &'f ProviderFile, request: &Request) -> Vec<(&'f str, String)> {
     let path = request.file_path().unwrap_or_default();
     let query = request.sent.uri().query().unwrap_or_default();

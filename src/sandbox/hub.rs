@@ -73,7 +73,7 @@ pub(super) trait Machine: fmt::Debug + Send {
     }
 }
 
-/// What a state machine goes by while it carries a request out.
+/// The facts that a state machine goes by while it carries a request out.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Context<'a> {
     pub(super) tenant: &'a str,
@@ -262,7 +262,7 @@ impl Sandbox {
             .collect()
     }
 
-    /// What the tenant `name` goes by.
+    /// The settings that the tenant `name` goes by.
     pub fn settings(&mut self, name: &str, now: Time) -> Result<Settings, SandboxError> {
         Ok(self.tenant(name, now)?.settings.clone())
     }
@@ -394,7 +394,7 @@ impl Tenant {
         (delivery, effect, fault)
     }
 
-    /// What befalls `request`; `None`: nothing.
+    /// The fault that hits `request`; `None`: nothing.
     fn fault(&mut self, request: &Request) -> Option<Fault> {
         let faults = &self.settings.faults;
         if !(request.call.deletes() || (faults.reads && request.provider.is_some())) {

@@ -1,11 +1,11 @@
-//! What arrived: one [`LogEntry`] per request, in the order in which they were carried out.
+//! The requests that arrived: one [`LogEntry`] each, in the order in which they were carried out.
 
 use serde::{Deserialize, Serialize};
 
 use super::faults::Fault;
 use crate::domain::{ProviderKind, Time};
 
-/// What a request asks for.
+/// The call that a request makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Call {
@@ -62,13 +62,13 @@ pub struct LogEntry {
     /// The users it is about where one request may name many; else empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub users: Vec<String>,
-    /// What it asks for.
+    /// The call that it makes.
     pub step: Call,
     /// The status answered; `None`: the connection was closed without an answer.
     pub status: Option<u16>,
     /// Whether it changed anything, or started a job that will.
     pub effect: bool,
-    /// What was made to go wrong with it; `None`: nothing.
+    /// The fault that was caused on purpose; `None`: nothing.
     pub fault: Option<Fault>,
 }
 

@@ -1,9 +1,10 @@
 //! The three providers' behaviour, for tests and for trying things out: pure state machines, and a
 //! loopback server over them.
 //!
-//! It is an independent second reading of the providers' documentation, so it imports nothing of
-//! the program but [`domain`](crate::domain); a provider file alone is read by what the program reads it with. It judges the program: it keeps true state per user,
-//! enforces quotas strictly, breaks connections on purpose, and tells afterwards what arrived.
+//! It is an independent second reading of the providers' documentation, so it imports nothing of the program
+//! but [`domain`](crate::domain). A provider file alone is read by the program's own reader. It judges the
+//! program: it keeps true state per user, enforces quotas strictly, breaks connections on purpose, and tells
+//! afterwards what arrived.
 //!
 //! ```text
 //! server (axum, sockets, latency) ──▶ hub (tenants, log) ──▶ faults? ──▶ zendesk · sunco · zoho
@@ -24,8 +25,8 @@
 //!
 //! **Invariant**: it listens on loopback only, and what it accepts as credentials is public.
 //!
-//! It does not call anybody, keeps nothing on disk, and does not check what the program under test
-//! should have done: that is for the tests that read its log.
+//! It does not call anybody, and keeps nothing on disk. It does not check whether the program under
+//! test did right: that is for the tests that read its log.
 
 mod control;
 mod faults;

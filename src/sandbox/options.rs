@@ -38,7 +38,7 @@ pub struct SandboxOptions {
     /// Whether the users that `fixtures/input/demo.csv` is about are there at the start, at the tenant
     /// `default`. Else nobody is, but the callers and Zendesk's account owner.
     pub has_demo_users: bool,
-    /// What every tenant begins with.
+    /// The settings that every tenant begins with.
     pub settings: Settings,
     /// Provider files that are served under `/file/NAME`, beside those that this program brings.
     pub files: Vec<Arc<ProviderFile>>,
@@ -58,7 +58,7 @@ impl Default for SandboxOptions {
     }
 }
 
-/// What is accepted as credentials. These are no secrets: they open nothing but a sandbox.
+/// The values that are accepted as credentials. These are no secrets: they open nothing but a sandbox.
 impl Sandbox {
     /// The e-mail address that goes with Zendesk's API token.
     pub const ZENDESK_EMAIL: &str = "ops@acme.example";

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::domain::ProviderKind;
 
-/// What is answered.
+/// The answer.
 pub type Reply = http::Response<Bytes>;
 
 /// The replies by provider and name; one that a fault has the provider give has the fault's.

@@ -1,5 +1,5 @@
-//! A request as the state machines take it: whose it is, what it asks for and of whom, told from one
-//! table of the three providers' paths.
+//! A request as the state machines take it: its tenant, its call and its user. They are told from
+//! one table of the three providers' paths.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -114,7 +114,7 @@ impl Request {
             .collect();
         self.provider = provider_of(&path);
         if let ["file", name, ..] = path[..] {
-            // What it asks stands in the file.
+            // Its call stands in the file.
             self.provider = ProviderKind::named(name);
             return;
         }
@@ -144,7 +144,7 @@ impl Request {
         }
     }
 
-    /// What the table does not tell: lists of ids, ids that are none, and Zoho's caller.
+    /// The parts that the table does not tell: lists of ids, ids that are none, and Zoho's caller.
     fn read_query(&mut self) {
         if self.provider == Some(Zoho) && self.query("type").as_deref() == Some("CurrentUser") {
             self.call = Identity;
@@ -270,7 +270,7 @@ fn fits(pattern: &str, path: &[&str]) -> bool {
     parts.len() == path.len()
         && parts.iter().zip(path).all(|(part, segment)| match *part {
             "{version}" => VERSIONS.contains(segment),
-            // What is no number is no id of Zoho's, and so the path is none.
+            // A text that is no number is no id of Zoho's, and so the path is none.
             "{user}" if is_zohos => is_number(&decoded(segment)),
             part if part.starts_with('{') => !segment.is_empty(),
             part => part == *segment,

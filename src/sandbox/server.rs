@@ -34,7 +34,7 @@ const CUT_AFTER: Duration = Duration::from_millis(20);
 /// How long a shutdown waits for answers under way.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
 
-/// What all connections share.
+/// The parts that all connections share.
 #[derive(Debug)]
 struct Shared {
     sandbox: Mutex<Sandbox>,
@@ -178,7 +178,8 @@ impl Running {
         format!("http://{}", self.addr)
     }
 
-    /// What arrived so far, at one tenant or (`None`) at all, in the order it was carried out.
+    /// The requests that arrived so far, at one tenant or (`None`) at all, in the order in which they were
+    /// carried out.
     pub fn log(&self, tenant: Option<&str>) -> Vec<LogEntry> {
         self.shared.sandbox().log(tenant)
     }

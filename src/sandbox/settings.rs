@@ -1,4 +1,4 @@
-//! What can be changed of a tenant while it runs: the weather, the limits, who the caller is.
+//! The things that can be changed of a tenant while it runs: the weather, the limits, who the caller is.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub struct Settings {
     /// How long answers take.
     #[serde(with = "text")]
     pub latency: Latency,
-    /// What goes wrong, and how often.
+    /// The faults, and how often they happen.
     #[serde(with = "text")]
     pub faults: Faults,
     /// How quotas are counted.
@@ -32,15 +32,15 @@ pub struct Settings {
     /// How long a user of a provider file still stands whose deletion was only ordered.
     #[serde(with = "span::required")]
     pub order_delay: Duration,
-    /// What concerns Zendesk Support.
+    /// The settings of Zendesk Support.
     pub zendesk: ZendeskSettings,
-    /// What concerns Sunshine Conversations.
+    /// The settings of Sunshine Conversations.
     pub sunco: SuncoSettings,
-    /// What concerns Zoho CRM.
+    /// The settings of Zoho CRM.
     pub zoho: ZohoSettings,
 }
 
-/// What a quota comes to at a tenant: scaled, and with its mode.
+/// The result of a quota at a tenant: scaled, and with its mode.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limit {
     /// How many requests a span may hold.
@@ -60,7 +60,7 @@ pub enum QuotaMode {
     Fixed,
 }
 
-/// What concerns Zendesk Support.
+/// The settings of Zendesk Support.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ZendeskSettings {
@@ -82,11 +82,11 @@ pub struct ZendeskSettings {
     pub listing_delay: Duration,
     /// The user whose credentials are used.
     pub caller_id: u64,
-    /// What that user may do.
+    /// The rights of that user.
     pub caller_role: ZendeskCaller,
 }
 
-/// What the caller may do at Zendesk Support: each may do what those before it may.
+/// The rights of the caller at Zendesk Support: each includes those of the ones before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ZendeskCaller {
@@ -100,7 +100,7 @@ pub enum ZendeskCaller {
     Admin,
 }
 
-/// What concerns Sunshine Conversations.
+/// The settings of Sunshine Conversations.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SuncoSettings {
@@ -108,7 +108,7 @@ pub struct SuncoSettings {
     pub quota: Quota,
 }
 
-/// What concerns Zoho CRM.
+/// The settings of Zoho CRM.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ZohoSettings {
@@ -128,7 +128,7 @@ pub struct ZohoSettings {
     pub caller_id: String,
 }
 
-/// What a tenant begins with, unless the options say otherwise.
+/// The settings that a tenant begins with, unless the options say otherwise.
 const DEFAULTS: &str = include_str!("settings.json");
 
 impl Default for Settings {
@@ -145,7 +145,7 @@ impl Settings {
     /// The greatest scale taken: a day becomes less than a second.
     pub const SCALE_MAX: f64 = 1e6;
 
-    /// What `quota` comes to here.
+    /// The result of `quota` here.
     pub(super) fn limit(&self, quota: Quota) -> Limit {
         Limit {
             requests: quota.requests().get(),

@@ -1,5 +1,4 @@
-//! What a sandbox is stocked with: the demo's users, those of an input file, and a configuration that leads
-//! there.
+//! The stock of a sandbox: the demo's users, those of an input file, and a configuration that leads there.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -26,7 +25,8 @@ use crate::provider::{ProviderFile, check_id, defaults};
 /// one. Zoho would refuse its own four itself.
 pub const DEMO_CSV: &str = include_str!("../../fixtures/input/demo.csv");
 
-/// The demo's users, at the tenant `default`. Whom no row of [`DEMO_CSV`] names, must still stand at the end.
+/// The demo's users, at the tenant `default`. A user that no row of [`DEMO_CSV`] names must still stand at the
+/// end.
 pub(super) fn demo_users() -> Result<Seed, SandboxError> {
     let users = serde_json::from_str(include_str!("../../fixtures/sandbox/demo.json"));
     users.map_err(|error| SandboxError::unread("the demo's users", &error))
@@ -35,7 +35,7 @@ pub(super) fn demo_users() -> Result<Seed, SandboxError> {
 /// The users of an input, as the sandbox takes them.
 #[derive(Debug)]
 pub struct Stock {
-    /// What to put in.
+    /// The users to put in.
     pub seed: Seed,
     /// The accounts that the file names. Each has the provider that its first id looks like.
     pub accounts: BTreeMap<String, ProviderKind>,
@@ -128,8 +128,8 @@ impl Stock {
         }
     }
 
-    /// The providers whose ids look like `id`, the likeliest first: what is no number is an id of Sunshine
-    /// Conversations, and only Zoho's numbers are so long.
+    /// The providers whose ids look like `id`, the likeliest first. An id that is no number is one
+    /// of Sunshine Conversations, and only Zoho's numbers are so long.
     fn kinds_of(&self, id: &str) -> Vec<ProviderKind> {
         const ZOHO_DIGITS: usize = 16;
         let own = self.own.iter().map(|(kind, _)| *kind);

@@ -123,7 +123,7 @@ impl State {
 /// A user.
 #[derive(Debug, Clone)]
 pub(super) struct User {
-    /// As it was put in. What follows is how it stands.
+    /// As it was put in. The fields that follow are how it stands.
     pub(super) seed: UserSeed,
     /// The role at Zendesk, the kind at Zoho; empty at Sunshine Conversations.
     pub(super) role: &'static str,

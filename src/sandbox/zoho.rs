@@ -78,7 +78,7 @@ impl Crm {
         self.users.entry(id.clone()).or_insert_with(caller);
     }
 
-    /// What stops a request before anybody looks at what it asks; `None`: nothing.
+    /// The reply that stops a request before anybody looks at its call; `None`: nothing.
     fn turned_away(&mut self, request: &Request, context: &Context) -> Option<Reply> {
         let (zoho, now) = (&context.settings.zoho, context.now);
         let (scheme, token, _) = request.presented();

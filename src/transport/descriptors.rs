@@ -3,14 +3,14 @@
 use std::fs;
 use std::num::NonZeroU32;
 
-/// Descriptors that are still to come beside connections: the ledger's reader, one to spare and one that
-/// is open for a moment take the place of those that wait for a signal until somebody agreed. One more.
+/// Descriptors that are still to come beside connections: the ledger's reader, one to spare and one that is
+/// open for a moment. They take the place of those that wait for a signal until somebody agreed. One more.
 const RESERVE: u64 = 1;
 
-/// What each account takes beside its connections: its readers of the plan.
+/// The descriptors that each account takes beside its connections: its readers of the plan.
 const RESERVE_PER_ACCOUNT: u64 = 2;
 
-/// What is open when there is no telling.
+/// The number of open descriptors when there is no telling.
 const OPEN_USUALLY: u64 = 12;
 
 /// How many requests of each account may be under way, of the `wanted` ones, so that none lacks a

@@ -1,8 +1,8 @@
 //! The only network IO: carries a provider's [`Request`] and brings back
 //! the [`Reply`], or says why none came.
 //!
-//! It follows no redirect, retries nothing, reads at most [`BODY_BYTES_MAX`] of an answer, waits at
-//! most [`REPLY_TIME_MAX`] for all of it, and talks plain HTTP to loopback only. It judges nothing.
+//! It follows no redirect, retries nothing, and reads at most [`BODY_BYTES_MAX`] of an answer. It waits
+//! at most [`REPLY_TIME_MAX`] for all of it, and talks plain HTTP to loopback only. It judges nothing.
 //!
 //! Proxies that the environment names (`HTTPS_PROXY`, `ALL_PROXY`) are used for HTTPS, where they
 //! carry what they cannot read, and never for loopback. Certificates are held against the system's
@@ -43,7 +43,7 @@ pub trait Transport: Send + Sync + fmt::Debug {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{}: {reason}", .failure.describe())]
 pub struct TransportError {
-    /// What went wrong.
+    /// The failure.
     pub failure: Failure,
     /// The reason in the network's words, without addresses or secrets.
     pub reason: String,
@@ -81,7 +81,7 @@ impl Failure {
         }
     }
 
-    /// What happened, as a lower-case fragment.
+    /// The event, as a lower-case fragment.
     pub const fn describe(self) -> &'static str {
         match self {
             Self::Connect => "no connection could be made",

@@ -19,8 +19,8 @@ use super::{BODY_BYTES_MAX, CONNECT_TIME_MAX, Failure, REPLY_TIME_MAX, Transport
 use crate::domain::{Time, WallClock};
 use crate::provider::{Reply, Request, is_loopback};
 
-/// Idle connections are closed sooner than load balancers do (often after 60 seconds): a request that
-/// leaves on a connection which the server is closing is in doubt.
+/// Idle connections are closed sooner than load balancers do (often after 60 seconds). A request
+/// that leaves on a connection which the server is closing is in doubt.
 const IDLE_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// The one name of this machine that plain HTTP goes to.
@@ -108,7 +108,7 @@ impl ReqwestTransport {
         Ok(client.get_or_init(|| built))
     }
 
-    /// Sends `request`. What is kept while the answer is out is small: the rest is done with before.
+    /// Sends `request`. The state that is kept while the answer is out is small: the rest is done with before.
     fn exchange(
         &self,
         request: Request,
@@ -146,8 +146,8 @@ impl ReqwestTransport {
     }
 }
 
-/// Sends `request`. While this machine lacks a descriptor for the connection nothing has been sent, and
-/// it is tried again: another request's may be closed in a moment.
+/// Sends `request`. While this machine lacks a descriptor for the connection nothing has been sent,
+/// and it is tried again. Another request's may be closed in a moment.
 async fn execute(
     client: reqwest::Client,
     mut request: reqwest::Request,
@@ -179,7 +179,7 @@ fn is_certificate(error: &reqwest::Error) -> bool {
     error.is_builder() && tls.next().is_some() || error.is_connect() && tls.any(is_servers)
 }
 
-/// What TLS says in `cause`.
+/// The error of TLS in `cause`.
 fn tls<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     // An error within one of input and output is not its source.
     let within = successors(Some(cause), |cause| {
@@ -201,7 +201,7 @@ fn lacks_descriptor(error: &reqwest::Error) -> bool {
         })
 }
 
-/// What is behind `error`, from the outside in.
+/// The causes of `error`, from the outside in.
 fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
     successors(error.source(), |cause| (*cause).source()).take(CAUSES_MAX)
 }
@@ -223,7 +223,7 @@ pub fn put_date(headers: &mut HeaderMap, now: Time) {
     }
 }
 
-/// What a `reqwest` error means, with the innermost reason and without the URL.
+/// The meaning of a `reqwest` error, with the innermost reason and without the URL.
 fn told(error: reqwest::Error) -> TransportError {
     let error = error.without_url();
     let reason = causes(&error).last();

@@ -20,8 +20,8 @@ use crate::provider::{Identity, RateHint, RateHints, key_owner, rights, token_wa
 use crate::report::mend;
 use crate::run::StopSignals;
 
-/// What an account said of itself; and what to say where it does not tell whom nobody should delete. Or why it
-/// could not be asked, and a hint.
+/// The account's own statement; and a note where it does not tell whom nobody should delete. Or why
+/// it could not be asked, and a hint.
 type Told = Result<(Identity, RateHints, Option<&'static str>), (String, Option<&'static str>)>;
 
 /// Tries the credentials of every account.
@@ -109,7 +109,7 @@ fn say(text: &mut String, account: &AccountSettings, told: &Told) {
     }
 }
 
-/// What the answer's headers said.
+/// The limits in the answer's headers.
 fn limits_told(seen: &RateHints) -> String {
     let told = |(what, hint): (&str, Option<RateHint>)| {
         let hint = hint?;

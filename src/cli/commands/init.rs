@@ -213,7 +213,7 @@ impl Interview {
         Ok(line)
     }
 
-    /// What is still to be done for the secrets that are not there yet.
+    /// The steps still to be done for the secrets that are not there yet.
     fn missing(&self) -> Vec<String> {
         let missing = |(kept, place): &(&str, String)| match *kept {
             "env" => (std::env::var_os(place).is_none()).then(|| format!("set `{place}`")),

@@ -1,5 +1,5 @@
-//! `lookup`: asks for the ids of users whom a file names by e-mail address or external id. Whom it names
-//! stands in the file that it writes, and nowhere else.
+//! `lookup`: asks for the ids of users whom a file names by e-mail address or external id. The
+//! users it names stand in the file that it writes, and nowhere else.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -86,8 +86,8 @@ pub(in crate::cli) async fn execute(args: &LookupArgs) -> Result<ExitCode, CliEr
 }
 
 impl OpenRun<'_> {
-    /// What closes the command that plans the rows of `table`: the action that was typed, or those of the first
-    /// account for whose rows neither they nor the configuration have one.
+    /// The end of the command that plans the rows of `table`. It is the action that was typed. Else it is the
+    /// actions of the first account for whose rows neither they nor the configuration have one.
     fn lacking_action(&self, table: &InputTable) -> String {
         let has_actions = table.source().resolved().mapping.action.is_some();
         let lacks = |it: &&Connection| it.action.is_none() && !has_actions;

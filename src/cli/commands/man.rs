@@ -1,7 +1,7 @@
 //! `man`, `completions` and `schema`: what goes with the program.
 //!
-//! The man pages are the program's own first, then one for each command and each topic of help. The completions are what a
-//! shell needs to complete the command line.
+//! The man pages are the program's own first, then one for each command and each topic of help. The completions
+//! are what a shell needs to complete the command line.
 
 use std::fs::{self, File};
 use std::io::{self, Write};

@@ -23,13 +23,13 @@ const ROWS_MAX: usize = 20;
 /// How many codes are named, the nearest ones.
 const CODES_MAX: usize = 8;
 
-/// What `--only` calls rows that ended well and whose users were seen standing.
+/// The name for `--only` of rows that ended well and whose users were seen standing.
 const STANDING: &str = "standing";
 
 /// Goes on where an interrupted run stopped.
 pub(in crate::cli) async fn resume(args: &GoOnArgs, disk: &dyn Disk) -> Result<ExitCode, CliError> {
     let (writer, state) = open(disk, args)?;
-    // What a second Ctrl-C left in doubt is not over.
+    // A row that a second Ctrl-C left in doubt is not over.
     let wanted = state.outstanding() | state.rows_of(Outcome::InDoubt);
     let options = state.header.options.clone();
     let opened = (writer, state);

@@ -108,8 +108,8 @@ fn open_run<'a>(
     }
 }
 
-/// INPUT with `.ledger.jsonl` appended; of standard input, `stdin.ledger.jsonl`; of a ledger whose rows are done
-/// again, its name with `.again` before that.
+/// INPUT with `.ledger.jsonl` appended; of standard input, `stdin.ledger.jsonl`; of a ledger whose rows are
+/// done again, its name with `.again` before that.
 fn default_ledger(args: &RunArgs) -> PathBuf {
     let again = args.again.first().map(|first| first.to_string_lossy());
     let again = again.map(|it| it.strip_suffix(LEDGER_SUFFIX).unwrap_or(&it).to_owned() + ".again");

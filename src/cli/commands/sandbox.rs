@@ -36,7 +36,7 @@ pub(in crate::cli) async fn execute(args: SandboxArgs) -> Result<ExitCode, CliEr
     let running = Sandbox::start(options).await.map_err(CliError::refused)?;
     let mut accounts = Vec::from(DEMO_ACCOUNTS.map(|(name, kind)| (name.to_owned(), kind)));
     if let Some((kind, file)) = &file {
-        // What is tried out is this one.
+        // The provider that is tried out is this one.
         accounts = vec![(file.name.clone(), *kind)];
     }
     if let Some(stock) = &stock {

@@ -4,10 +4,10 @@
 //! It follows refusals that say so ([`Scope::Concurrency`](crate::provider::Scope::Concurrency)), and nothing
 //! else: a rate that is used up says nothing of how many fit at once.
 //!
-//! - **Down to what evidently fits.** Of requests in flight together with one that is refused, each that
-//!   is refused as well does not fit, and each that is taken does. So one burst finds the provider's
-//!   limit. Halving would find half of it, and leave the rest unused for minutes. A request that left
-//!   when more were in flight than may be now says nothing of fewer.
+//! - **Down to what evidently fits.** It looks at the requests in flight together with one that is
+//!   refused. Each that is refused as well does not fit, and each that is taken does. So one burst
+//!   finds the provider's limit. Halving would find half of it, and leave the rest unused for
+//!   minutes. A request that left when more were in flight than may be now says nothing of fewer.
 //! - **Up by one after a full round of answers**, each of which came while as many were in flight as
 //!   may be. A number that was refused is tried again [a minute](RETRIED_AFTER) later.
 

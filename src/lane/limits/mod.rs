@@ -1,13 +1,13 @@
-//! What stands between a request that is ready and its leaving: windows, pauses, pace, and how many are
-//! in flight. A request takes what it needs of each at one instant, or nothing.
+//! The gates between a request that is ready and its leaving: windows, pauses, pace, and how many
+//! are in flight. A request takes what it needs of each at one instant, or nothing.
 //!
 //! **A quota is an exact window, never a bucket.** A token bucket of 700 lets 1,399 requests into
 //! some ten minutes. A [`Window`] holds a slot from before its request is sent until one span after
 //! the answer came. So no span on the server's clock, rolling or fixed, can hold more than the
 //! quota, whatever the latency.
 //!
-//! **Headers lower, and never raise.** A stated limit lowers ours, and what a stated remainder shows
-//! that others have used is held until the server's reset.
+//! **Headers lower, and never raise.** A stated limit lowers ours. A stated remainder may show that
+//! others have used some: those slots are held until the server's reset.
 //!
 //! Nothing here sends, records, or knows a provider.
 
@@ -43,9 +43,8 @@ pub struct LimitsSpec {
     pub share: f64,
 }
 
-/// A pause longer than this is not sat through: the account stops, and a later process goes on. What a
-/// server asks for over a minute's or an hour's limit is shorter; longer is a day's limit, or an
-/// evening of maintenance.
+/// A pause longer than this is not sat through: the account stops, and a later process goes on. A server asks
+/// for less over a minute's or an hour's limit; longer is a day's limit, or an evening of maintenance.
 pub const PAUSE_WAITED_MAX: Duration = Duration::from_hours(1);
 
 /// All limits of one tenant.
@@ -76,7 +75,7 @@ pub enum Wait {
     TooLong(Instant),
 }
 
-/// What a request took, from the instant it took it until it is over.
+/// The slots that a request took, from the instant it took them until it is over.
 #[derive(Debug, Clone, Copy)]
 pub struct Permit {
     step: Option<Step>,
@@ -154,8 +153,8 @@ impl Limits {
         self.share = self.share.min(other.share);
     }
 
-    /// How each quota stands at `now`: of which step (`None`: of the account), how many slots are taken,
-    /// and in how long the first and the last of them are free again.
+    /// The state of each quota at `now`: its step (`None`: the account's) and how many slots are
+    /// taken. Also in how long the first and the last of them are free again.
     pub(super) fn held(
         &mut self,
         now: Instant,
@@ -260,8 +259,8 @@ impl Limits {
         })
     }
 
-    /// Slots of a request come free: its server has counted it by `by`, which may be yet to come where
-    /// waiting for the answer was given up; `None`: it never left.
+    /// Slots of a request come free. Its server has counted it by `by`, which may be yet to come
+    /// where waiting for the answer was given up; `None`: it never left.
     pub fn count(&mut self, permit: &Permit, by: Option<Instant>) {
         for window in self.windows(permit.step) {
             match by {
@@ -302,8 +301,8 @@ impl Limits {
         pauses.filter(|until| *until > now).max()
     }
 
-    /// Learns what a server says of a limit, in the answer to the request of `permit`: a lower one
-    /// lowers ours, a higher one changes nothing, and what others have used is left alone.
+    /// Learns a limit that a server states in the answer to the request of `permit`. A lower one lowers
+    /// ours, and a higher one changes nothing. The slots that others have used are left alone.
     ///
     /// A server states a number and leaves the span to its documentation (`limit` has it), but
     /// some account may have another. So the number is taken for the span of ours, unless

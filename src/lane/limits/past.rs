@@ -24,15 +24,15 @@ pub(in crate::lane) const LEAVES_WITHIN: Duration = REPLY_TIME_MAX;
 /// The longest from noting a request to the end of waiting: no server counted it later.
 const UNANSWERED_MAX: Duration = LEAVES_WITHIN.saturating_add(REPLY_TIME_MAX);
 
-/// What a ledger tells of the requests of earlier processes at one tenant.
+/// The requests of earlier processes at one tenant, as a ledger tells them.
 #[derive(Debug)]
 pub struct Earlier<S> {
     /// Each request's step, when it was sent, and by when it was counted; `None`: not known.
     pub sent: S,
     /// Requests that process had in flight at most.
     pub permits: u32,
-    /// For how long the last process has left no line, or since the end of a pause that a server asked
-    /// for, if that is later; `None`: it ended in order.
+    /// The time since the last line of the last process; `None`: it ended in order. It counts from
+    /// the end of a pause that a server asked for, if that is later.
     pub silent: Option<Duration>,
     /// When processes before that one were cut off: the next began then.
     pub cut_off: Vec<Time>,
@@ -41,11 +41,11 @@ pub struct Earlier<S> {
 impl<S: Iterator<Item = (Option<Step>, Time, Option<Time>)>> Earlier<S> {
     /// The requests that may still hold a slot of `spec`. Of a million these are few.
     ///
-    /// A process that is killed leaves reads without a line: one for each of its permits at most, as each
-    /// is held until the line of its read is on the disk. A read may have left when all that a process
-    /// waits for without a word was over: a slot of the account's limit, and the rest after a passing
-    /// error. What a process before that one had sent has been counted, or been given up, by the time that
-    /// an answer may take from when the next began.
+    /// A process that is killed leaves reads without a line. There is at most one for each of its
+    /// permits: a permit is held until the line of its read is on the disk. A read may have left
+    /// when all silent waits of a process were over. Those are a slot of the account's limit, and
+    /// the rest after a transient error. Requests of a process before that one have been counted,
+    /// or given up, one reply time after the next process began.
     pub fn still_counted(self, spec: &LimitsSpec, now: Time) -> Vec<Past> {
         let ago = |at| now.saturating_since(at);
         let span = spec.requests.span();
@@ -83,8 +83,8 @@ impl Past {
         Self::within(step, ago, UNANSWERED_MAX)
     }
 
-    /// A request of a process that is over: its server had counted it by `latest` after an instant `ago`,
-    /// and by the time that an answer may take from now, as none can have left since.
+    /// A request of a process that is over. Its server had counted it by `latest` after an instant
+    /// `ago`. It also had by one reply time from now, as none can have left since.
     fn within(step: Option<Step>, ago: Duration, latest: Duration) -> Self {
         Self {
             step,

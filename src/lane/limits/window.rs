@@ -9,22 +9,21 @@ use crate::domain::Quota;
 /// Added to every span: what was cut off in noting times to the millisecond.
 const EDGE: Duration = Duration::from_millis(2);
 
-/// One part in so many of a span is added to it as well: two clocks that are both being set right,
-/// each by the 500 ppm that a kernel slews at most, differ by 60 ms over a minute.
+/// One part in so many of a span is added to it as well. Two clocks are both being set right, each
+/// by the 500 ppm that a kernel slews at most. They differ by 60 ms over a minute.
 const DRIFT_PARTS: u32 = 1_000;
 
-/// What is added to `span` before a slot is free.
+/// The time that is added to `span` before a slot is free.
 fn edge(span: Duration) -> Duration {
     EDGE + span / DRIFT_PARTS
 }
 
-/// The exact keeper of a [`Quota`] of n per span: n slots, each held from before a request is sent
-/// until one span after its answer came (or after it was given up).
+/// The exact keeper of a [`Quota`] of n per span: n slots. Each is held from before a request is
+/// sent until one span after its answer came (or it was given up).
 ///
-/// **Invariant:** in any span of the server's clock at most n requests arrive. The server counted
-/// a request at some instant between its sending and its answer, and its slot serves no other
-/// request until one span after the later of the two. One that was given up it may count a while
-/// later still ([`Quota::GIVEN_UP_COUNTED`]).
+/// **Invariant:** in any span of the server's clock at most n requests arrive. The server counted a request at
+/// some instant between its sending and its answer. Its slot serves no other request until one span after the
+/// later of the two. One that was given up it may count a while later still ([`Quota::GIVEN_UP_COUNTED`]).
 #[derive(Debug)]
 pub struct Window {
     quota: Quota,
@@ -128,14 +127,14 @@ impl Window {
         self.free_at.insert(place, free_at);
     }
 
-    /// The server said, in the answer to the request of `mark`, that `remaining` requests are left,
-    /// and in how long they are all back (`None`: it did not say). If that is fewer than would be
-    /// left of our slots, others have used the difference: as many slots are held until then, or for
-    /// a span. More changes nothing.
+    /// The server said, in the answer to the request of `mark`, that `remaining` requests are left.
+    /// It also said in how long they are all back (`None`: it did not say). If that is fewer than
+    /// would be left of our slots, others have used the difference. As many slots are held until
+    /// then, or for a span. More changes nothing.
     ///
-    /// It is a bound from below, so nobody waits for others who are not there: every request of ours
-    /// that the server may have counted by then is taken to be among those it counted. Those are the
-    /// slots that were held when the request left and those taken since.
+    /// It is a bound from below, so nobody waits for others who are not there. Every request of
+    /// ours that the server may have counted by then is taken to be among those it counted. Those
+    /// are the slots that were held when the request left and those taken since.
     pub fn others_left(
         &mut self,
         mark: u64,

@@ -1,5 +1,5 @@
-//! What answers mean by a provider file: the rule of the request first, then `answers`, then the rules of
-//! the status that hold at every provider.
+//! The meaning of answers by a provider file. The rule of the request comes first, then `answers`,
+//! then the rules of the status that hold at every provider.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -47,7 +47,7 @@ fn meanings() -> impl Iterator<Item = (String, Verdict)> {
     all.map(|verdict| (word(&verdict), verdict))
 }
 
-/// What `word` means; `None`: it is none of the words.
+/// The meaning of `word`; `None`: it is none of the words.
 pub(super) fn meaning(word: &str) -> Option<Verdict> {
     let known = meanings().find(|(name, _)| name == word);
     known.map(|(_, verdict)| verdict)
@@ -96,7 +96,7 @@ impl FileRule {
     }
 }
 
-/// What stands at `pointer` in a body that is an object.
+/// The value at `pointer` in a body that is an object.
 fn at(body: &Body<'_>, pointer: &str) -> Option<Value> {
     let mut keys = pointer.strip_prefix('/')?.split('/');
     let first = body.object()?.get(keys.next()?)?;
@@ -124,7 +124,7 @@ impl ProviderFile {
         rules.position(|rule| rule.fits(id, &body, reply.status))
     }
 
-    /// What an answer says, for the ledger: a plain word where `answers` look for one, and no more.
+    /// The statement of an answer, for the ledger: a plain word where `answers` look for one, and no more.
     fn said(&self, body: &Body<'_>) -> Detail {
         let equals = self.answers.iter().filter_map(|rule| rule.equals.as_ref());
         let pointers = equals.filter(|equals| equals.get("text").is_some());
@@ -134,7 +134,7 @@ impl ProviderFile {
         Detail::said(text.as_deref(), None)
     }
 
-    /// What an answer means that its request has no rule for.
+    /// The meaning of an answer that its request has no rule for.
     fn refusal(&self, id: &str, reply: &Reply) -> Verdict {
         let body = Body::of(reply);
         let said = self.said(&body);
@@ -162,7 +162,7 @@ impl ProviderFile {
         }
     }
 
-    /// What the answer to a step means.
+    /// The meaning of the answer to a step.
     pub(super) fn judge(&self, call: &FileCall, id: &UserId, reply: &Reply) -> Verdict {
         let body = Body::of(reply);
         match &call.success {
@@ -200,7 +200,7 @@ impl ProviderFile {
         Err(verdict::of_read(self.refusal(id.as_str(), reply)))
     }
 
-    /// Who we are by the answer to `identify`. The caller is an id, and never an address.
+    /// The caller's identity by the answer to `identify`. The caller is an id, and never an address.
     pub(super) fn who(&self, base: &Url, reply: &Reply) -> Result<Identity, Verdict> {
         let body = Body::of(reply);
         let text = |pointer: &Option<String>| id_text(at(&body, pointer.as_deref()?).as_ref());
@@ -218,8 +218,8 @@ impl ProviderFile {
         })
     }
 
-    /// The users whom the answer to a search shows to have `key`, an e-mail address in any case. It is no answer
-    /// if it is no list, or one that goes on: whom it does not show may be there all the same.
+    /// The users whom the answer to a search shows to have `key`, an e-mail address in any case. It is no
+    /// answer if it is no list, or one that goes on: whom it does not show may be there all the same.
     pub(super) fn found(
         &self,
         (by, call): (FindBy, &FileCall),
@@ -280,7 +280,7 @@ impl ProviderFile {
         retry_after(headers).or_else(own)
     }
 
-    /// What the headers of an answer say of the account's limit.
+    /// The account's limit by the headers of any answer.
     pub(super) fn hints(&self, headers: &HeaderMap) -> RateHints {
         let read = |what| {
             let name = self.limits.headers.get(what)?;

@@ -1,5 +1,5 @@
-//! What is refused of a provider file: what could send an id astray, what could be taken for a success, and
-//! what its examples do not show. Each with its line, and a reason of `reasons.txt` that says what to do.
+//! The refusals of a provider file: parts that could send an id astray or pass for a success, and parts missing
+//! from its examples. Each with its line, and a reason of `reasons.txt` that says what to do.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -17,7 +17,7 @@ use super::texts::{is_free_header, is_line};
 use crate::domain::{Action, FindBy, Name, ProviderKind, Quota, Step, UserId, UserState};
 use crate::provider::{Reply, Verdict, base_url};
 
-/// What says that a user is deleted, or going to be.
+/// The words that say that a user is deleted, or going to be.
 const SUCCESSES: [&str; 2] = ["row.deleted", "row.ordered"];
 
 /// The reasons, each behind its word.
@@ -29,7 +29,7 @@ const ACTIONS_MAX: usize = 8;
 /// The keys of every account, which no file may bring again, and what stands for the user's.
 const TAKEN_KEYS: [&str; 5] = ["provider", "action", "limits", "base_url", "id"];
 
-/// What headers of limits may tell.
+/// The facts that headers of limits may tell.
 const LIMIT_HEADERS: [&str; 5] = ["remaining", "limit", "reset", "reset_is", "retry_after"];
 
 /// Why a provider file is refused.
@@ -505,7 +505,7 @@ impl FileRule {
     }
 }
 
-/// Where the thing at `place` in a TOML file begins and ends, or the nearest thing around it: a key, or an
+/// The span in a TOML file of the thing at `place`, or the nearest thing around it: a key, or an
 /// element of a list.
 pub fn span_of<'p>(root: &DeTable<'_>, place: impl IntoIterator<Item = &'p str>) -> Range<usize> {
     let (mut span, mut table) = (0..0, Some(root));

@@ -1,4 +1,4 @@
-//! What stands in a provider file, as it is read. What more is asked of it stands in `check`.
+//! The contents of a provider file, as it is read. The further demands on it stand in `check`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
@@ -14,8 +14,8 @@ use crate::domain::{
 };
 use crate::provider::contract;
 
-/// A provider as a file describes it: which requests it takes, what its answers mean, and examples of
-/// them that were judged when the file was read.
+/// A provider as a file describes it: the requests it takes, the meaning of its answers, and
+/// examples of them. The examples were judged when the file was read.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProviderFile {
@@ -99,7 +99,7 @@ pub(super) struct FileCall {
     pub(super) more: Option<String>,
 }
 
-/// What an answer is known by: its status, and one thing more.
+/// The marks of an answer: its status, and one thing more.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FileRule {
@@ -145,7 +145,7 @@ pub(super) struct FileLimits {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FileIds {
-    /// What an id looks like.
+    /// The pattern of an id.
     pub(super) pattern: String,
     /// Columns that hold ids.
     #[serde(default)]
@@ -156,7 +156,7 @@ pub(super) struct FileIds {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FileExample {
-    /// What is answered: `identify`, `look`, a search, or a step.
+    /// The request that is answered: `identify`, `look`, a search, or a step.
     pub(super) to: String,
     pub(super) status: u16,
     #[serde(default)]
@@ -173,10 +173,10 @@ pub(super) struct FileExample {
 /// Method, segments of the path, and pairs of the query.
 pub(super) type Parts<'c> = (Method, Vec<&'c str>, Vec<(&'c str, &'c str)>);
 
-/// What stands for the user's id.
+/// The placeholder for the user's id.
 pub(super) const ID: &str = "{id}";
 
-/// What stands for the key in a search.
+/// The placeholder for the key in a search.
 pub(super) const KEY: &str = "{key}";
 
 impl FileRule {
@@ -250,7 +250,7 @@ impl ProviderFile {
         })
     }
 
-    /// What `step` is here.
+    /// The meaning of `step` here.
     pub(super) fn step(&self, step: Step) -> Option<(&str, &FileCall, &FileAction, bool)> {
         self.step_named(step.name())
     }
@@ -318,7 +318,7 @@ impl ProviderFile {
         &self.ids.columns
     }
 
-    /// What the whole id looks like: `^a|b$` anchors each half on one side only.
+    /// The pattern of the whole id: `^a|b$` anchors each half on one side only.
     pub fn id_pattern(&self) -> Option<regex_lite::Regex> {
         regex_lite::Regex::new(&format!("^(?:{})$", self.ids.pattern)).ok()
     }

@@ -1,7 +1,7 @@
 //! Providers from files: one user a request, known by id, answered at once or found out by a look.
 //!
-//! A file says which requests there are and what their answers mean, and proves itself: its examples are
-//! judged whenever it is read. `format` is what stands in it, `check` and `texts` what is refused of it, `answers`
+//! A file says which requests there are and what their answers mean, and proves itself: its examples are judged
+//! whenever it is read. `format` is what stands in it, `check` and `texts` what is refused of it, `answers`
 //! what an answer means, `served` how the sandbox serves it. Here is what requests are made of it.
 
 mod answers;
@@ -43,7 +43,7 @@ const SHIPPED: [(&str, &str); 8] = [
 ];
 
 impl ProviderFile {
-    /// The JSON schema of the format. What it takes may still be refused for its meaning.
+    /// The JSON schema of the format. A file that it takes may still be refused for its meaning.
     pub const SCHEMA: &str = include_str!("schema.json");
 
     /// The names of all that this program brings.
@@ -104,7 +104,7 @@ impl FileSettings {
 }
 
 impl FileAuth {
-    /// What stands in the header, with what `fill` makes of each template.
+    /// The value of the header, with the result of `fill` for each template.
     fn authorization(&self, fill: impl Fn(&str) -> String) -> HeaderValue {
         match (&self.bearer, &self.basic, &self.header) {
             (Some(token), ..) => auth::token("Bearer", &fill(token).into()),
@@ -321,8 +321,8 @@ fn is_key(text: &str) -> bool {
     !is_long && !text.contains(char::is_control) && !matches!(text, "." | "..")
 }
 
-/// What every id of every provider file must be, whatever its pattern: one that no server on the way can
-/// take for several steps of a path.
+/// The rule for every id of every provider file, whatever its pattern. No server on the way can
+/// take it for several steps of a path.
 pub(super) fn check_id(text: &str) -> Result<&str, IdProblem> {
     let code = if text.is_empty() {
         "empty"

@@ -67,8 +67,8 @@ fn has_strings(own: &Value, given: &Value, fit: &mut impl FnMut(&str, &str) -> b
 }
 
 impl ProviderFile {
-    /// What a request may be that arrives, `token`, `identify`, `look`, a search or a step, and the user or
-    /// the key it is about.
+    /// The possible meanings of a request that arrives, `token`, `identify`, `look`, a search or a
+    /// step, and the user or the key it is about.
     pub fn asked(
         &self,
         (method, path, query): (&Method, &str, &str),

@@ -1,5 +1,5 @@
-//! What is refused of a provider file beyond its form: a name that is taken, words that are no single line,
-//! headers that are not the file's to set, ids that are no single word, and what may be anybody's answer.
+//! The refusals of a provider file beyond its form: taken names, words that are no single line, headers that
+//! are not the file's to set. Also ids that are no single word, and words that may be anybody's answer.
 
 use std::time::Duration;
 

@@ -1,12 +1,12 @@
-//! What Sunshine Conversations' answers to a deletion and to "which app is this" mean.
+//! The meaning of Sunshine Conversations' answers to a deletion and to "which app is this".
 //!
-//! A deletion's success is told by the body alone; every other answer goes through [`refusal`]: by its status
-//! ([`by_status`](verdict::by_status)), but for 404. One that says `user_not_found`, is empty, or is the
-//! plain words means that the row is not found; with another code, the app or the address is wrong.
+//! A deletion's success is told by the body alone; every other answer goes through [`refusal`]: by its
+//! status ([`by_status`](verdict::by_status)), but for 404. One that says `user_not_found`, is empty, or is
+//! the plain words means that the row is not found. With another code, the app or the address is wrong.
 //!
 //! An empty 404 is the older specification's "no such user". It is believed because the app was
-//! identified at the start of the run, through the same address; but since a gateway may say so
-//! too, it settles no doubt: that takes `user_not_found`, and a look (see `lookups`) as well.
+//! identified at the start of the run, through the same address. But a gateway may say so too, so
+//! it settles no doubt: that takes `user_not_found`, and a look (see `lookups`) as well.
 
 use ::http::header;
 use serde_json::Value;
@@ -43,7 +43,7 @@ pub(super) fn judge(step: Step, id: &UserId, reply: &Reply) -> Verdict {
     }
 }
 
-/// What an answer means that confirms nothing. [`RowEnd::NotFound`]: there is no such user.
+/// The meaning of an answer that confirms nothing. [`RowEnd::NotFound`]: there is no such user.
 pub(super) fn refusal(reply: &Reply, body: &Body<'_>) -> Verdict {
     let said = said(body);
     match reply.status {
@@ -84,7 +84,7 @@ fn is_called_html(reply: &Reply) -> bool {
         .is_some_and(|kind| kind.to_ascii_lowercase().contains("html"))
 }
 
-/// What a body says: v2's `errors`, of several the first, or v1's `error`.
+/// The statement of a body: v2's `errors`, of several the first, or v1's `error`.
 fn said(body: &Body<'_>) -> Detail {
     match body {
         Body::Object(answer) => {

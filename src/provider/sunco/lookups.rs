@@ -20,10 +20,10 @@ use crate::provider::{Found, LookupFor, Reply, RowEnd, Verdict, find, verdict};
 
 use super::answers::{is_named, refusal};
 
-/// What a profile holds of a person, and a cleared one does not.
+/// The personal fields of a profile, which a cleared one does not have.
 const PERSONAL: [&str; 4] = ["givenName", "surname", "email", "avatarUrl"];
 
-/// Reads the answer to a lookup of the user `id`. Only the API's own words say that nobody is there: a
+/// Reads the answer to a lookup of the user `id`. Only the API's own words say that nobody is there. A
 /// lookup settles doubts, and a gateway that has lost its route answers with an empty 404 as well.
 pub(super) fn looked_up(
     purpose: LookupFor,
@@ -47,8 +47,8 @@ pub(super) fn looked_up(
     }
 }
 
-/// Reads the answer to a read of one user by external id, or to a list of users by an e-mail address among
-/// their identities, which has no pages.
+/// Reads the answer to a read of one user by external id. Or it reads a list of users by an e-mail
+/// address among their identities, which has no pages.
 pub(super) fn found(by: FindBy, keys: &[String], reply: &Reply) -> Result<Found, Verdict> {
     let body = Body::of(reply);
     if by == FindBy::ExternalId {

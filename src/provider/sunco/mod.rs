@@ -50,11 +50,11 @@ impl SuncoSettings {
     }
 }
 
-/// What the id of an integration's key begins with.
+/// The first letters of the id of an integration's key.
 const INTEGRATION: &str = "int_";
 
-/// A JWT without an end, as the documentation has it: scope `app` for an app's key, `account` for
-/// an account's (`act_…`) or a service account's (`svc_…`), `integration` for an integration's (`int_…`).
+/// A JWT without an end, as the documentation has it. Its scope is `app` for an app's key, `account` for an
+/// account's (`act_…`) or a service account's (`svc_…`), `integration` for an integration's (`int_…`).
 fn jwt(key_id: &str, secret: &SecretString) -> HeaderValue {
     let scope = match key_id.get(..4) {
         Some("act_" | "svc_") => "account",
@@ -197,9 +197,9 @@ pub(in crate::provider) fn check_id(id: &str) -> Result<&str, IdProblem> {
     Err(digits::problem("sunco", code))
 }
 
-/// Whether a server on the way could take the id for steps in a path: one that decodes an address would
-/// make of `../x`, `%2e%2e` or `x/` a request about another user, or the whole app. What stands behind
-/// a `;` is no part of a step for some servers.
+/// Whether a server on the way could take the id for steps in a path. One that decodes an address
+/// would make of `../x`, `%2e%2e` or `x/` a request about another user, or the whole app. The text
+/// behind a `;` is no part of a step for some servers.
 fn leads_elsewhere(text: &str) -> bool {
     // Nearly all ids: one step, which is no dots and not empty.
     if !text.contains(['.', '/', '\\', ';', '%']) && !text.trim().is_empty() {

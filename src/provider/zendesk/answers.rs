@@ -1,4 +1,4 @@
-//! What Zendesk's answers to a deletion and to "who are we" mean.
+//! The meaning of Zendesk's answers to a deletion and to "who are we".
 //!
 //! A deletion's success is told by the body alone; every other answer goes through [`refusal`]: by its status
 //! ([`by_status`](verdict::by_status)), but for these:
@@ -27,7 +27,7 @@ use crate::provider::{
 use super::limits;
 use super::lookups::{named, unknown_state};
 
-/// What the answer to `step` for `id` means.
+/// The meaning of the answer to `step` for `id`.
 pub(super) fn judge(step: Step, id: &UserId, reply: &Reply) -> Verdict {
     let body = Body::of(reply);
     if reply.status == 200 {
@@ -53,7 +53,7 @@ pub(super) fn judge(step: Step, id: &UserId, reply: &Reply) -> Verdict {
     }
 }
 
-/// What an answer means that confirms nothing. `Look` at `NotFound` is `RecordNotFound`.
+/// The meaning of an answer that confirms nothing. `Look` at `NotFound` is `RecordNotFound`.
 pub(super) fn refusal(reply: &Reply, body: &Body<'_>) -> Verdict {
     let said = said(body);
     match reply.status {
@@ -151,7 +151,7 @@ fn wrong_address(reply: &Reply, said: Detail) -> Detail {
     said
 }
 
-/// What a body says in one of Zendesk's forms, without the parts that name persons.
+/// The statement of a body in one of Zendesk's forms, without the parts that name persons.
 fn said(body: &Body<'_>) -> Detail {
     match body {
         Body::Object(answer) => said_in_json(answer),
@@ -179,8 +179,8 @@ fn message(answer: &Object) -> Option<&str> {
     }
 }
 
-/// The reason in `details`, that of `base` before all. Descriptions begin with the user's name or hold
-/// the value, so only a known phrase is taken of them, else the field and its error code.
+/// The reason in `details`, that of `base` before all. Descriptions begin with the user's name or
+/// hold the value. So only a known phrase is taken of them, else the field and its error code.
 fn reason(details: &Object) -> Option<String> {
     let of = |field: &str, entries: &Value| {
         entries.as_array()?.iter().find_map(|entry| {
@@ -200,7 +200,7 @@ fn reason(details: &Object) -> Option<String> {
         })
 }
 
-/// What Zendesk says of a user, after their name.
+/// The phrases of Zendesk about a user, after their name.
 const PHRASES: [&str; 14] = [
     "is requester on",
     "is the requester",

@@ -1,9 +1,8 @@
 //! Deleting many users with one request, `destroy_many`, and what the job it begins says of each.
 //!
-//! A job that is `completed` may hold nothing but failures, and its `results` may be `null`, an
-//! object, incomplete, or in any order; so every item is read by the id it names, and an id that
-//! no item speaks of clearly is left out, to be looked up. The answer's `url` may name another
-//! host than the one called, and is not used.
+//! A job that is `completed` may hold nothing but failures. Its `results` may be `null`, an object, incomplete,
+//! or in any order. So every item is read by the id it names. An id that no item speaks of clearly is left out,
+//! to be looked up. The answer's `url` may name another host than the one called, and is not used.
 //! <https://developer.zendesk.com/api-reference/ticketing/users/users/#bulk-delete-users>,
 //! <https://developer.zendesk.com/api-reference/ticketing/ticket-management/job_statuses/>.
 
@@ -24,9 +23,9 @@ use crate::provider::{
 use super::answers::{known_phrase, refusal};
 use super::{ZendeskSettings, delete, read, with_ids};
 
-/// What `destroy_many` takes. Recorded jobs took some three seconds to begin and a tenth of a second
-/// for each user; single requests leave every 150 ms at the usual quota, so with fewer than 25 users
-/// a job is not sooner done. "Up to 30 queued or running jobs at once",
+/// The limits of `destroy_many`. Recorded jobs took some three seconds to begin and a tenth of a
+/// second for each user. Single requests leave every 150 ms at the usual quota, so with fewer than
+/// 25 users a job is not sooner done. "Up to 30 queued or running jobs at once",
 /// <https://developer.zendesk.com/api-reference/introduction/rate-limits/#job-limit>.
 pub(super) const MANY: Many = Many {
     step: Step::Delete,
@@ -145,7 +144,7 @@ fn state(job: &Object) -> JobState {
     }
 }
 
-/// What `results` says of each user. An id that two items speak of differently is left out.
+/// The statement of `results` on each user. An id that two items speak of differently is left out.
 fn items(results: Option<&Value>) -> Vec<(UserId, ItemEnd)> {
     let Some(Value::Array(items)) = results else {
         return Vec::new();
@@ -169,7 +168,7 @@ fn items(results: Option<&Value>) -> Vec<(UserId, ItemEnd)> {
         .collect()
 }
 
-/// What one item says; `None`: nothing clear.
+/// The statement of one item; `None`: nothing clear.
 fn item_end(item: &Object) -> Option<ItemEnd> {
     let success = item.get("success").and_then(Value::as_bool);
     let error = text(item, "error").filter(|error| !error.is_empty());

@@ -1,5 +1,5 @@
-//! What Zendesk's headers say of its limits, in the spellings of all the years:
-//! `x-rate-limit`, `rate-limit`, `ratelimit-limit`; `zendesk-rate-limit-…`, `zendesk-ratelimit-…`.
+//! The limits in Zendesk's headers, in the spellings of all the years: `x-rate-limit`,
+//! `rate-limit`, `ratelimit-limit`; `zendesk-rate-limit-…`, `zendesk-ratelimit-…`.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -24,7 +24,7 @@ const REMAINING: [&str; 3] = [
 ];
 const RESET: [&str; 2] = ["ratelimit-reset", "rate-limit-reset"];
 
-/// What the headers say; `step`: of which request, `None`: a read.
+/// The limits in the headers; `step`: of which request, `None`: a read.
 pub(super) fn hints(step: Option<Step>, headers: &HeaderMap) -> RateHints {
     RateHints {
         account: account(headers),
@@ -36,9 +36,9 @@ pub(super) fn hints(step: Option<Step>, headers: &HeaderMap) -> RateHints {
     }
 }
 
-/// What a 429 (or a refusal of a job) asks for. The endpoint's limit is meant if its own header
-/// says that nothing is left, or if the account's says that something is; a text for an answer
-/// speaks of an endpoint as well, the account's limit is told in JSON.
+/// The wait that a 429 (or a refusal of a job) asks for. The endpoint's limit is meant if its own
+/// header says that nothing is left, or if the account's says that something is. A text for an
+/// answer speaks of an endpoint as well; the account's limit is told in JSON.
 pub(super) fn throttled(reply: &Reply, body: &Body<'_>) -> Transient {
     let account = account(&reply.headers);
     let endpoint = endpoint(&reply.headers).map(|(_, (_, hint))| hint);

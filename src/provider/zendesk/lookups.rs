@@ -8,17 +8,15 @@
 //! | `deleted_users/{id}` | 1 | who is soft-deleted, and of which role | documented |
 //! | `users/{id}/compliance_deletion_statuses` | 1 | how far the permanent deletion is, by area | documented |
 //!
-//! So a soft deletion is verified by 100 a request, and a permanent one by one request more for
-//! each user who is not active. No read proves permanent deletions for many: `deleted_users` has
-//! 100 a page, but of all users the account ever deleted, cannot be asked for certain ones, and
-//! tells a permanent deletion only by the user's new name, which comes hours later and which
-//! anybody could have given themselves.
+//! So a soft deletion is verified by 100 a request, and a permanent one by one request more for each user who
+//! is not active. No read proves permanent deletions for many. `deleted_users` has 100 a page, but of all users
+//! the account ever deleted, and cannot be asked for certain ones. It tells a permanent deletion only by the
+//! user's new name, which comes hours later. Anybody could have given themselves that name.
 //!
-//! A permanent deletion runs in the background, area by area, for days. It is taken for complete
-//! when Zendesk says so of all areas, or of every area that has begun; of areas that have not begun
-//! nothing can be known. A user of whom Zendesk has no record, and whom it does not have among the
-//! soft-deleted ones either (`deleted_users/{id}`), is gone: the first alone could be said of somebody
-//! whose permanent deletion nobody asked for.
+//! A permanent deletion runs in the background, area by area, for days. It is taken for complete when Zendesk
+//! says so of all areas, or of every area that has begun. Of areas that have not begun nothing can be known. A
+//! user is gone if Zendesk has no record of them, and does not have them among the soft-deleted ones either
+//! (`deleted_users/{id}`). The first alone could be said of somebody whose permanent deletion nobody asked for.
 
 use std::collections::HashMap;
 
@@ -46,7 +44,7 @@ fn protected(user: &Object, role: Option<String>) -> Option<String> {
     }
 }
 
-/// What a user who is permanently deleted is renamed to, some time after; in lower case.
+/// The new name of a user who is permanently deleted, some time after; in lower case.
 const PERMANENTLY_DELETED: &str = "permanently deleted user";
 
 pub(super) fn looked_up(asked: &UserLookup<'_>, reply: &Reply) -> Result<Vec<UserState>, Verdict> {
@@ -82,8 +80,8 @@ fn shown(id: &UserId, reply: &Reply) -> Result<UserState, Verdict> {
 /// Reads the answer to `show_many`. It leaves deleted users out; one that is there as inactive does not
 /// stand.
 ///
-/// It is no answer if it names a user who was not asked for, is only a part, or lacks an id or what the
-/// purpose needs to know: before a step the role, after the fact the state.
+/// It is no answer if it names a user who was not asked for, is only a part, or lacks an id. Nor is
+/// it if it lacks a fact for the purpose: before a step the role, after the fact the state.
 fn listed(asked: &UserLookup<'_>, reply: &Reply) -> Result<Vec<UserState>, Verdict> {
     let body = Body::of(reply);
     let Some((answer, users)) = list(reply, &body, "users") else {
@@ -115,7 +113,7 @@ fn listed(asked: &UserLookup<'_>, reply: &Reply) -> Result<Vec<UserState>, Verdi
     verdict::in_order(asked.ids, &UserState::NotListed, seen)
 }
 
-/// What an answer to a read means that shows nobody: how a user stands of whom Zendesk has no record.
+/// The meaning of an answer to a read that shows nobody: how a user stands of whom Zendesk has no record.
 fn not_found(reply: &Reply, body: &Body<'_>, state: UserState) -> Result<UserState, Verdict> {
     match refusal(reply, body) {
         Verdict::Look(RowEnd::NotFound, _) => Ok(state),
@@ -151,7 +149,7 @@ fn soft_deleted(id: &UserId, reply: &Reply, missing: UserState) -> Result<UserSt
         Some(role) => Ok(UserState::SoftDeleted {
             role: Some(role).filter(|role| role != END_USER),
         }),
-        // What it was is erased with the rest.
+        // The former state is erased with the rest.
         None if is_renamed(user) => Ok(UserState::Gone),
         None => Err(unknown_state()),
     }

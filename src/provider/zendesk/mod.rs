@@ -56,7 +56,7 @@ impl ZendeskSettings {
     }
 }
 
-/// What is said of a refresh token that is not taken.
+/// The text about a refresh token that is not taken.
 const REFRESH_VOID: &str = "Zendesk does not take the refresh token: it expired, was revoked or used (maybe \
     by a process that died before the answer). Authorize anew; write both new tokens to the configuration";
 
@@ -146,7 +146,7 @@ impl Provider for ZendeskSettings {
         self.of_token(answers::judge(step, id, reply))
     }
 
-    /// Who is soft-deleted is in no list that can be asked for certain users.
+    /// A soft-deleted user is in no list that can be asked for certain users.
     fn lookup_before(&self, step: Step) -> Option<LookupFor> {
         match step {
             Step::Delete => Some(LookupFor::Roles),
@@ -212,8 +212,8 @@ impl Provider for ZendeskSettings {
         lookups::found(by, keys, reply).map_err(|it| self.of_token(it))
     }
 
-    /// After a soft delete a user is still shown, as inactive. What is shown after the permanent
-    /// one is not documented: "no such user" is taken for its effect.
+    /// After a soft delete a user is still shown, as inactive. The state after the permanent one is
+    /// not documented: "no such user" is taken for its effect.
     fn unknown_when_gone(&self, step: Step) -> bool {
         step == Step::PermanentlyDelete
     }

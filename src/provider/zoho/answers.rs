@@ -1,11 +1,11 @@
-//! What Zoho's answers to a deletion, to "who are we" and about the organisation mean: by code and message, whatever the status.
+//! The meaning of Zoho's answers to a deletion, to "who are we" and about the organisation: by code and
+//! message, whatever the status.
 //!
-//! Zoho answers in one of two envelopes, the error at the top or in `users[0]`, and uses one code
-//! for things that differ (`PERMISSION_DENIED`, `NOT_ALLOWED`), so the message decides between
-//! them, by a few lower-case words of it. Its table is [`by_code`]; what it does not know goes by
-//! the status, see [`unknown`]. An answer that is no such JSON is about the moment, whatever its
-//! status: Zoho is known to answer with a page when it throttles. A redirect is none of Zoho's,
-//! whatever it says beside.
+//! Zoho answers in one of two envelopes, the error at the top or in `users[0]`. It uses one code for things
+//! that differ (`PERMISSION_DENIED`, `NOT_ALLOWED`). So the message decides between them, by a few lower-case
+//! words of it. Its table is [`by_code`]; what it does not know goes by the status, see [`unknown`]. An answer
+//! that is no such JSON is about the moment, whatever its status: Zoho is known to answer with a page when it
+//! throttles. A redirect is none of Zoho's, whatever it says beside.
 
 use serde_json::Value;
 use url::Url;
@@ -19,7 +19,7 @@ use crate::provider::{Detail, Identity, Reply, RowEnd, Scope, Transient, Verdict
 
 use super::{check_id, org_prefix};
 
-/// What Zoho says in either envelope.
+/// The statement of Zoho in either envelope.
 #[derive(Debug)]
 pub(super) struct ZohoAnswer {
     /// Its code and message, fit to be kept.
@@ -32,7 +32,7 @@ pub(super) struct ZohoAnswer {
     is_error: bool,
 }
 
-/// What the answer to the deletion of `id` means.
+/// The meaning of the answer to the deletion of `id`.
 pub(super) fn judge(id: &UserId, reply: &Reply) -> Verdict {
     if matches!(reply.status, 300..=399) {
         return verdict::redirected(reply);
@@ -54,12 +54,12 @@ pub(super) fn judge(id: &UserId, reply: &Reply) -> Verdict {
     }
 }
 
-/// What an answer in one of the envelopes means that is not a success.
+/// The meaning of an answer in one of the envelopes that is not a success.
 pub(super) fn refusal(reply: &Reply, body: &Body<'_>, answer: ZohoAnswer) -> Verdict {
     by_code(reply, answer.said).unwrap_or_else(|said| unknown(reply, body, answer.is_error, said))
 }
 
-/// What an answer in neither envelope means.
+/// The meaning of an answer in neither envelope.
 pub(super) fn no_answer(reply: &Reply, body: &Body<'_>) -> Verdict {
     match reply.status {
         429 => throttled(reply, Detail::default()),
@@ -117,10 +117,10 @@ fn throttled(reply: &Reply, said: Detail) -> Verdict {
     Verdict::Transient(Transient::Throttled { scope, wait }, said)
 }
 
-/// What is left of the day's credits, in today's spelling and the older one.
+/// The headers of the day's remaining credits, in today's spelling and the older one.
 const DAY_LEFT: [&str; 2] = ["x-api-credits-remaining", "x-ratelimit-day-remaining"];
 
-/// What was left of a shorter time's requests, in the older spelling.
+/// The header of a shorter time's remaining requests, in the older spelling.
 const RATE_LEFT: [&str; 1] = ["x-ratelimit-remaining"];
 
 fn has_none_left(reply: &Reply, names: &[&str]) -> bool {

@@ -6,18 +6,18 @@
 //! | | | who is listed as `deleted` or `closed`, or not listed at all (204: nobody is): deleted | which of the two Zoho does is not documented, so both are taken |
 //! | `users/{id}` | 1 | the same of one user; 204: no such user | documented |
 //!
-//! It needs the scope `ZohoCRM.users.READ`. Nothing shows that v2 to v3 heed `ids`, so they are asked for
-//! one user at a time. An answer that lists anybody who was not asked for is not believed: who passes
-//! over `ids` lists a page of all users, on which those who stand may well be missing.
+//! It needs the scope `ZohoCRM.users.READ`. Nothing shows that v2 to v3 heed `ids`, so they are asked
+//! for one user at a time. An answer that lists anybody who was not asked for is not believed. A server
+//! that passes over `ids` lists a page of all users, on which those who stand may well be missing.
 //!
 //! Both tell roles: users that Zoho made for itself by their type, and
 //! administrators by the name of their profile, such as `Administrator` or `Sales Admin`. Profiles can
 //! be made and named anew, and nothing else of a user tells what theirs allows.
 //!
-//! No field of a user tells the primary contact, only the organisation does (`org`), by the number of
-//! their Zoho account (ZUID), which the read of many users has of each. It needs a scope of its own,
-//! `ZohoCRM.org.READ`. Without it nobody is known to be the primary contact, and nobody is deleted
-//! for that: Zoho refuses to delete them.
+//! No field of a user tells the primary contact, only the organisation does (`org`). It does so by
+//! the number of their Zoho account (ZUID), which the read of many users has of each. It needs a
+//! scope of its own, `ZohoCRM.org.READ`. Without it nobody is known to be the primary contact, and
+//! nobody is deleted for that: Zoho refuses to delete them.
 
 use serde_json::Value;
 
@@ -35,13 +35,13 @@ const PROTECTED: [(&str, &str); 3] = [
     ("Digital Employee", "digital-employee"),
 ];
 
-/// What `--include-role` calls administrators.
+/// The name of administrators for `--include-role`.
 const ADMINISTRATOR: &str = "administrator";
 
-/// What the name of an administrators' profile holds, in lower case, in the languages it differs in.
+/// The words in the name of an administrators' profile, in lower case, in the languages it differs in.
 const ADMIN_WORDS: [&str; 3] = ["admin", "amministra", "管理"];
 
-/// What `--include-role` calls the primary contact.
+/// The name of the primary contact for `--include-role`.
 pub(super) const PRIMARY_CONTACT: &str = "primary-contact";
 
 /// Reads the answer to `users/{id}`. How a deleted user is told is not documented: 204, or the status.

@@ -60,8 +60,8 @@ impl ZohoSettings {
     }
 }
 
-/// Zoho states no limit per minute, only credits per day and five requests at once in its
-/// smallest edition, which others share; ten a second is this program's own courtesy.
+/// Zoho states no limit per minute, only credits per day and five requests at once in its smallest
+/// edition, which others share. Ten a second is this program's own courtesy.
 pub(in crate::provider) fn defaults() -> AccountLimits {
     contract::limits(contract::quota(600, Duration::from_mins(1)), 4)
 }
@@ -213,7 +213,7 @@ const DIGITS_MIN: usize = 15;
 /// The longest id, in digits.
 const DIGITS_MAX: usize = 19;
 
-/// What CSV exports put before an id.
+/// The prefix of an id in CSV exports.
 const EXPORT_PREFIX: &str = "zcrm_";
 
 /// How many digits at an id's end tell users of one org apart; those before are the org's.

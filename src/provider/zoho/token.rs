@@ -2,7 +2,7 @@
 //! hosts they are sent to.
 //!
 //! Zoho answers 200 to a wrong client or refresh token, and 400 `Access Denied` to one that asked
-//! too often; the second passes, and asking on makes it longer.
+//! too often. The second passes, and asking on makes it longer.
 
 use std::time::Duration;
 
@@ -104,9 +104,9 @@ pub const ZOHO_DATA_CENTERS: [(&str, &str, &str); 11] = [
     ("sg", "accounts.zoho.sg", "zohoapis.sg"),
 ];
 
-/// The base of `api_domain`, if a token may be sent there: the bare host of an API of the accounts
-/// server's own data centre, by https. An accounts server that is none of Zoho's (a gateway) may name
-/// any; one on this machine may also name another address on it.
+/// The base of `api_domain`, if a token may be sent there. It must be the bare host of an API of
+/// the accounts server's own data centre, by https. An accounts server that is none of Zoho's (a
+/// gateway) may name any; one on this machine may also name another address on it.
 pub(super) fn trusted_base(accounts_url: &Url, api_domain: &Url) -> Option<Url> {
     let extra = !api_domain.username().is_empty()
         || api_domain.password().is_some()

@@ -1,5 +1,5 @@
-//! Where the bars of the charts are, in hundredths of a percent of what they stand in, so that a
-//! chart is as wide as its page and its letters keep their size.
+//! The places of the charts' bars, in hundredths of a percent of the box they stand in. So a chart
+//! is as wide as its page and its letters keep their size.
 
 use std::borrow::Borrow;
 
@@ -19,7 +19,7 @@ const BREAKS_MAX: usize = 12;
 /// rows at its beginning.
 const WORDS_WIDTH: u64 = 2_400;
 
-/// What `part` of `whole` is in hundredths of a percent, at most all of it.
+/// The share of `part` in `whole` in hundredths of a percent, at most all of it.
 pub(super) fn share(part: u64, whole: u64) -> u64 {
     let share = u128::from(part) * u128::from(WHOLE) / u128::from(whole.max(1));
     u64::try_from(share).unwrap_or(WHOLE).min(WHOLE)
@@ -31,8 +31,8 @@ pub(super) fn percent(hundredths: impl Borrow<u64>) -> String {
     format!("{}.{:02}%", hundredths / 100, hundredths % 100)
 }
 
-/// A part of a bar that lies on its side, a column of the progress, or a stretch of a pause; places and
-/// lengths in hundredths of a percent.
+/// A part of a bar that lies on its side, a column of the progress, or a stretch of a pause. Places
+/// and lengths are in hundredths of a percent.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Area {
     /// How it is drawn: the name of a class.
@@ -59,8 +59,8 @@ impl Area {
 /// A part of all rows: the class that it is drawn with, what it is called, and how many rows it has.
 pub(super) type Part = (&'static str, &'static str, u64);
 
-/// Lays `parts` end to end, each as long as it is of `whole`. What is little is drawn larger than it is,
-/// at the cost of what is most.
+/// Lays `parts` end to end, each as long as it is of `whole`. A small part is drawn larger than it
+/// is, at the cost of the largest.
 pub(super) fn bar(parts: &[Part], whole: u64) -> Vec<Area> {
     let parts = parts.iter().filter(|(.., part)| *part > 0);
     let mut widths: Vec<_> = parts

@@ -8,8 +8,8 @@
 //!
 //! - The page asks the network for nothing, and runs nothing: its content security policy allows
 //!   one style sheet, its own, by its hash.
-//! - What came from outside is text: the template escapes every value, and control, direction and
-//!   invisible characters are written out.
+//! - Text that came from outside is text: the template escapes every value, and control, direction
+//!   and invisible characters are written out.
 //! - Every chart has a table with the same numbers beside it, and colour is never the only sign.
 //! - It stays small however long the run was: every list in it is bounded.
 

@@ -1,4 +1,4 @@
-//! What stands in the page: what its template asks for beside the report's own fields.
+//! The contents of the page: the values for its template beside the report's own fields.
 
 use std::borrow::Borrow;
 use std::fmt::Write as _;
@@ -85,14 +85,14 @@ impl<'a> Page<'a> {
         &all[..all.len().min(most)]
     }
 
-    /// What each run alone has to tell, on a page of several.
+    /// The parts that each run alone has to tell, on a page of several.
     fn run_parts(&self) -> Vec<String> {
         let parts = (1..).zip(&self.report.runs);
         let parts = parts.map(|(number, run)| part(run, self.is_brief, number));
         parts.collect()
     }
 
-    /// What tells the ids of a part from those of the others.
+    /// The suffix that tells the ids of a part from those of the others.
     fn tail(&self) -> String {
         match self.number {
             0 => String::new(),
@@ -160,7 +160,7 @@ impl<'a> Page<'a> {
         charts::bar(&self.parts(), self.report.summary.rows)
     }
 
-    /// Who did it where, each tenant, caller and role once.
+    /// The callers who did it, and where: each tenant, caller and role once.
     fn whom(&self) -> Vec<&'a Caller> {
         let mut whom: Vec<&Caller> = Vec::new();
         for caller in &self.report.callers {

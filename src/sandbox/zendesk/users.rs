@@ -1,4 +1,4 @@
-//! What is asked about users of Zendesk Support, and what deleting them does.
+//! The questions about users of Zendesk Support, and the effect of deleting them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::sandbox::user::{State, User};
 const SOFT_KEPT: Duration = Duration::from_hours(30 * 24);
 /// How long an erasure takes until all of it is done.
 const ERASURE: Duration = Duration::from_secs(30);
-/// What a name becomes after a permanent deletion
+/// The name after a permanent deletion
 /// (<https://developer.zendesk.com/api-reference/ticketing/users/users/#list-deleted-users>).
 const GONE_NAME: &str = "Permanently Deleted User";
 
@@ -128,8 +128,8 @@ impl Support {
         list(users, request, context)
     }
 
-    /// Users by external ids, which are the same in any case, or those whose addresses hold the one that is
-    /// searched for: also such as are like it.
+    /// Users by external ids, which are the same in any case. Or users whose addresses hold the one
+    /// that is searched for: also such as are like it.
     pub(super) fn search(&self, request: &Request, context: &Context) -> Reply {
         let keys: Vec<String> = request.ids.iter().map(|key| key.to_lowercase()).collect();
         if keys.len() > LIST_MAX {
@@ -175,7 +175,7 @@ impl Support {
         }
     }
 
-    /// What is known of a user's erasure: asked for and begun at once, complete after a while.
+    /// The state of a user's erasure: asked for and begun at once, complete after a while.
     pub(super) fn compliance(&self, request: &Request, context: &Context) -> Reply {
         let Some(user) = self.user(request, context) else {
             return refused("not found");

@@ -1,5 +1,5 @@
 //! `report`: the account of a run for people who were not there, or the admin's own rows back ([`rows`]).
-//! What is written is there whole or not at all, and never in the place of what a run is bound to.
+//! The file is there whole or not at all, and never in the place of something that a run is bound to.
 
 mod rows;
 
@@ -124,8 +124,8 @@ fn page_of(ledgers: &[(PathBuf, bool)]) -> PathBuf {
     ledger.with_file_name(format!("{stem}{more}.report.html"))
 }
 
-/// Refuses a `path` where a report would take the place of something that this run (`bound` and what
-/// its `options` name) or another is bound to.
+/// Refuses a `path` where a report would take the place of something. That is a thing that this run
+/// (`bound` and the files of its `options`) or another is bound to.
 fn check_free(
     path: &Path,
     bound: &[&Path],

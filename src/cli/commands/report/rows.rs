@@ -35,8 +35,8 @@ fn read(args: &ReportArgs, ledgers: &[(PathBuf, bool)]) -> Result<Vec<LedgerStat
     ledgers.iter().map(read).collect()
 }
 
-/// Writes the rows to three files in `folder`; of several ledgers to a folder in it for each, without the
-/// rows that another ledger has a later word on.
+/// Writes the rows to three files in `folder`. Of several ledgers, it writes to a folder in it for
+/// each, without the rows that another ledger has a later word on.
 pub(super) fn write_all(
     args: &ReportArgs,
     ledgers: &[(PathBuf, bool)],
@@ -165,8 +165,8 @@ pub(super) fn write_by_ref(
     Ok(())
 }
 
-/// Opens the input at `path` as it was `planned`, read by the columns that `options` name; `None`: it is
-/// not what it was, which is said.
+/// Opens the input at `path` as it was `planned`, read by the columns that `options` name. `None`:
+/// it is not what it was, which is said.
 fn open_input(
     path: &Path,
     planned: &PlannedInput,
