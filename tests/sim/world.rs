@@ -116,6 +116,8 @@ pub(crate) struct World {
     /// When processes began, and when our clock was set while one was at work.
     pub(crate) begun: Vec<Time>,
     pub(crate) clock_set: Vec<Time>,
+    /// See [`World::note_told`].
+    is_untold: bool,
     /// Roles that protect users, and since when.
     roles: HashMap<User, (&'static str, Duration)>,
     pub(crate) effects: HashMap<User, Vec<Effect>>,
@@ -177,6 +179,7 @@ impl World {
             untold: Vec::new(),
             begun: Vec::new(),
             clock_set: Vec::new(),
+            is_untold: false,
             roles,
             effects: HashMap::new(),
             disturbed: HashSet::new(),
@@ -374,10 +377,11 @@ impl World {
             }
         }
         self.move_to(until);
+        self.note_told();
         // Of a machine that was started anew and whose clock was set as well, nobody can tell.
         match self.case.between {
             // Ahead more often than back: what seems older than it is does harm.
-            Between::ClockSet if !self.has_told() => {}
+            Between::ClockSet if self.is_untold => {}
             Between::ClockSet if !self.is_fair && self.draw.is(60) => {
                 self.shift_ms += self.draw.one(&[90_000, 3_600_000]);
             }
@@ -390,13 +394,18 @@ impl World {
         Ok(())
     }
 
-    /// Whether the last process told when it began to work, or sent nothing. Nobody can tell the age of what
-    /// one has sent that was killed before that, if the clock is set then as well.
-    fn has_told(&self) -> bool {
+    /// Notes whether what the processes have written since one told when it began to work has an age that can
+    /// be told: nobody knows that of what one has sent, or was asked for, that ended before that, if the clock
+    /// is set then as well.
+    fn note_told(&mut self) {
         let bytes = self.disk.bytes();
         let text = String::from_utf8_lossy(bytes.get(self.begun_at..).unwrap_or_default());
         let has = |kind: &str| text.contains(&format!("{{\"kind\":\"{kind}\""));
-        has("session") || has("verification") || !has("request")
+        if has("session") || has("verification") {
+            self.is_untold = false;
+        } else if has("request") || has("pause") {
+            self.is_untold = true;
+        }
     }
 
     /// From here on nothing goes wrong any more.
