@@ -24,6 +24,24 @@ pub(super) const COLUMNS_MAX: usize = 16 * 1024;
 const FIELD_BYTES_FIRST: usize = 4 * 1024;
 const COLUMNS_FIRST: usize = 64;
 
+/// The words of a row that sums up others.
+const TOTALS: [&str; 14] = [
+    "total",
+    "totals",
+    "subtotal",
+    "subtotals",
+    "sum",
+    "totales",
+    "subtotales",
+    "suma",
+    "summe",
+    "gesamt",
+    "gesamtsumme",
+    "zwischensumme",
+    "totaux",
+    "somme",
+];
+
 /// Reads record by record into one buffer.
 pub(super) struct CsvRows {
     text: Text,
@@ -39,6 +57,8 @@ pub(super) struct CsvRows {
     line: u64,
     /// Why the record is not whole.
     problem: Option<RowProblem>,
+    /// How many digits the longest id has so far.
+    longest: usize,
     places: Places,
     /// The header.
     names: Vec<String>,
@@ -57,6 +77,7 @@ impl CsvRows {
             lines: LineCount::starting_at(line),
             line,
             problem: None,
+            longest: 0,
             places: Places::default(),
             names: Vec::new(),
         }
@@ -175,6 +196,21 @@ impl CsvRows {
         id.first().is_some_and(|byte| !byte.is_ascii_digit())
             && names().any(|name| name == id)
             && (is_below_title || !cells().eq(names()))
+    }
+
+    /// Whether `id` is a number not half as long as one above it, and the first cell beside it says that
+    /// the record sums others up. An organisation may be called so too, and its users have whole ids.
+    fn sums_up(&self, id: &str) -> bool {
+        let cells = (0..self.count).filter(|place| *place != self.id_place());
+        let mut cells = cells.map(|place| self.field(place).trim_ascii());
+        let label = cells.find(|cell| !cell.is_empty()).unwrap_or_default();
+        let mut words = label.split(|byte| !byte.is_ascii_alphanumeric());
+        let is_total = |word: &[u8]| {
+            TOTALS
+                .iter()
+                .any(|it| it.as_bytes().eq_ignore_ascii_case(word))
+        };
+        is_digits(id) && 2 * id.len() < self.longest && words.any(is_total)
     }
 
     /// How many cells the record has if it is whole.
@@ -301,6 +337,9 @@ impl RowReader for CsvRows {
                 return Err(io::Error::other(Refused::Broken { line, what }));
             }
             if !self.is_empty_row() {
+                let id = self.field(self.id_place()).trim_ascii();
+                let is_number = id.iter().all(u8::is_ascii_digit);
+                self.longest = self.longest.max(if is_number { id.len() } else { 0 });
                 return Ok(true);
             }
         }
@@ -342,6 +381,11 @@ impl RowReader for CsvRows {
         if self.names.get(id_place).is_some_and(|it| it == bare) {
             let reason = "this is the header again; take the row out";
             return Err(RowProblem::new(Field::Row, "header_again", reason));
+        }
+        if self.sums_up(bare) {
+            let reason = "the row sums others up, and the number in place of the id has not half the digits of \
+                          the ids above; take the row out (if it is a user's, delete it from a file of its own)";
+            return Err(RowProblem::new(Field::Row, "far_too_short", reason));
         }
         let [deciding @ .., reference, _] = self.places;
         let decides = deciding.into_iter().flatten().any(|place| place > 0);

@@ -1,6 +1,5 @@
 //! Which format a file has: by its extension, then by what stands in it.
 
-use std::borrow::Cow;
 use std::io::Cursor;
 use std::path::Path;
 
@@ -10,7 +9,7 @@ use crate::domain::named;
 
 use super::csv::CsvRows;
 use super::error::{InputError, Underlined};
-use super::ids::{is_list_line, is_surely_an_id};
+use super::ids::{is_list_line, is_surely_an_id, lines_of};
 use super::json::page_key;
 use super::mapping::{Columns, has_id};
 use super::open::{TextFile, is_whole};
@@ -18,7 +17,7 @@ use super::row::{is_blank, is_digits, trim_cell};
 use super::source::ReadOptions;
 
 /// The delimiters that are looked for, the likeliest first.
-const DELIMITERS: [char; 4] = [',', ';', '\t', '|'];
+const DELIMITERS: [u8; 4] = *b",;\t|";
 
 /// The extensions of compressed files.
 const PACKED: [&str; 7] = ["gz", "gzip", "zst", "zstd", "bz2", "xz", "zip"];
@@ -83,7 +82,9 @@ pub(super) fn detect(
         (None, Some('\t')) => Format::Tsv,
         (None, Some(_)) => Format::Csv,
         (None, None) => match of_extension(&opened.name) {
-            Some(Format::Csv) => csv_or_bare_ids(head, &options.columns),
+            Some(table @ (Format::Csv | Format::Tsv)) => {
+                table_or_bare_ids(table, head, &options.columns)
+            }
             Some(Format::Json) => values_or_lines(path, head, &options.columns)?,
             // Values over many lines would be one broken row after another.
             Some(Format::Jsonl) => {
@@ -96,10 +97,9 @@ pub(super) fn detect(
     let delimiter = match format {
         Format::Csv => Some(match options.delimiter {
             Some(delimiter) => delimiter,
-            None => match separator_line(head) {
-                Some((delimiter, _)) => delimiter,
-                None => guess_delimiter(head, &options.columns).0,
-            },
+            None => {
+                separator_line(head).unwrap_or_else(|| guess_delimiter(head, &options.columns).0)
+            }
         }),
         Format::Tsv => Some(options.delimiter.unwrap_or('\t')),
         _ => None,
@@ -110,19 +110,14 @@ pub(super) fn detect(
     Ok((format, delimiter))
 }
 
-/// A first line `sep=;`, which spreadsheets write and read: the delimiter it names, and the bytes
-/// of the line with its end.
-pub(super) fn separator_line(head: &[u8]) -> Option<(char, usize)> {
+/// A first line `sep=;`, which spreadsheets write and read: the delimiter it names.
+pub(super) fn separator_line(head: &[u8]) -> Option<char> {
     let rest = head.strip_prefix(b"sep=")?;
     let delimiter = *rest
         .first()
         .filter(|b| b.is_ascii() && !b.is_ascii_control() || **b == b'\t')?;
-    let end = match &rest[1..] {
-        [b'\r', b'\n', ..] => 2,
-        [b'\n' | b'\r', ..] => 1,
-        _ => return None,
-    };
-    Some((char::from(delimiter), 5 + end))
+    let ends = matches!(rest.get(1), Some(b'\r' | b'\n'));
+    ends.then_some(char::from(delimiter))
 }
 
 /// The line, from 1, that looks like the header of a table whose first line is none. That first
@@ -140,7 +135,7 @@ pub(super) fn is_header_in_one_cell(names: &[String], columns: &Columns) -> bool
     let [only] = names else { return false };
     let holds_id = |delimiter| {
         let cells: Vec<String> = only
-            .split(delimiter)
+            .split(char::from(delimiter))
             .map(|it| trim_cell(it).to_owned())
             .collect();
         cells.len() > 1 && has_id(&cells, columns)
@@ -148,54 +143,57 @@ pub(super) fn is_header_in_one_cell(names: &[String], columns: &Columns) -> bool
     DELIMITERS.into_iter().any(holds_id)
 }
 
-/// How files begin that hold no rows as text, what they are, and what to do.
-const NO_TEXT: [(&[u8], &str); 6] = [
+/// The advice for files that hold no rows as text.
+const SAVE: &str = "; save it as xlsx, or as CSV in UTF-8";
+const FETCH: &str = "; fetch it again as CSV or JSON in UTF-8";
+const ASK: &str = "; ask for the list as CSV in UTF-8";
+const WRITE: &str = "; write its column of ids as CSV in UTF-8";
+const UNPACK: &str = "; unpack it, and give the file in it";
+
+/// The first bytes of such files, their kinds, and the advice.
+const NO_TEXT: [(&[u8], &str, &str); 15] = [
     (
         b"\xD0\xCF\x11\xE0",
-        "an old spreadsheet, one with a password, or another Office document; save it as xlsx or CSV",
+        "an old spreadsheet, one with a password, or another Office document or mail",
+        SAVE,
     ),
-    (b"%PDF", "a PDF document; ask for the list as CSV in UTF-8"),
-    (
-        b"PAR1",
-        "a Parquet file; write its column of ids as CSV in UTF-8",
-    ),
-    (
-        b"SQLite format 3",
-        "a database; write its column of ids as CSV in UTF-8",
-    ),
-    (
-        b"7z\xBC\xAF",
-        "a 7-Zip archive; unpack it, and give the file in it",
-    ),
+    (b"{\\rtf", "an RTF document", SAVE),
+    (b"%PDF", "a PDF document", ASK),
+    (b"\x89PNG", "an image", ASK),
+    (b"Received:", "an e-mail", ASK),
     (
         b"<",
-        "XML or an HTML page, as of a sign-in, and no export; fetch it again as CSV or JSON in UTF-8",
+        "XML or an HTML page, as of a sign-in, and no export",
+        FETCH,
     ),
+    (b"PAR1", "a Parquet file", WRITE),
+    (b"Obj\x01", "an Avro file", WRITE),
+    (b"ORC\n", "an ORC file", WRITE),
+    (b"SQLite format 3", "an SQLite database", WRITE),
+    (b"INSERT INTO", "SQL", WRITE),
+    (b"---\n", "YAML", WRITE),
+    (b"7z\xBC\xAF", "a 7-Zip archive", UNPACK),
+    (b"Rar!", "a RAR archive", UNPACK),
+    (b"-----BEGIN PGP", "encrypted", "; decrypt it first"),
 ];
-
-/// Where a tar archive says that it is one, and how.
-const TAR: (usize, &[u8]) = (257, b"ustar");
 
 /// The kind of a file that holds no rows as text, with its article, and what to do; `None`: it may
 /// well be text. `text` is how it begins decompressed and decoded.
-pub(super) fn not_text(text: &[u8]) -> Option<&'static str> {
+pub(super) fn not_text(text: &[u8]) -> Option<String> {
     let begin = text.trim_ascii_start();
-    let begins_so = |(magic, _): &&(&[u8], &str)| {
+    let begins_so = |(magic, ..): &&(&[u8], &str, &str)| {
         let found = begin.get(..magic.len());
         found.is_some_and(|found| found.eq_ignore_ascii_case(magic))
     };
-    if let Some((_, what)) = NO_TEXT.iter().find(begins_so) {
-        return Some(what);
+    if let Some((_, kind, mend)) = NO_TEXT.iter().find(begins_so) {
+        return Some(format!("{kind}{mend}"));
     }
-    if text
-        .get(TAR.0..)
-        .is_some_and(|rest| rest.starts_with(TAR.1))
-    {
-        return Some("a tar archive; unpack it with `tar -xf`, and give the file in it");
+    // Where a tar archive says that it is one.
+    if text.get(257..262) == Some(b"ustar") {
+        return Some("a tar archive; unpack it with `tar -xf`, and give the file in it".to_owned());
     }
-    text.contains(&0).then_some(
-        "no text in UTF-8 (it holds NUL bytes, as UTF-16 without its byte order mark does); export it as CSV in UTF-8",
-    )
+    let nul = "no text in UTF-8 (it holds NUL bytes, as UTF-16 without its byte order mark does); export it as CSV in UTF-8";
+    text.contains(&0).then(|| nul.to_owned())
 }
 
 /// The format that the file's extension stands for, one of compression left aside.
@@ -232,7 +230,7 @@ fn of_content(path: &Path, head: &[u8], columns: &Columns) -> Result<Format, Inp
     if has_id(&cells, columns) || columns.id.is_some() {
         return Ok(table);
     }
-    let line = first_row_line(head);
+    let line = String::from_utf8_lossy(lines_of(head).next().unwrap_or_default());
     let begins_with_id = |first: &str| is_digits(first) || is_surely_an_id(first);
     let is_list = match line.split_once([',', ';', '|', '\t']) {
         None => line.is_empty() || is_one_word_with_a_digit(&line),
@@ -246,10 +244,10 @@ fn of_content(path: &Path, head: &[u8], columns: &Columns) -> Result<Format, Inp
 }
 
 /// A file called `.csv` that has no header and one column of numbers is a list of ids.
-fn csv_or_bare_ids(head: &[u8], columns: &Columns) -> Format {
+fn table_or_bare_ids(table: Format, head: &[u8], columns: &Columns) -> Format {
     match guess_delimiter(head, columns).1.as_slice() {
         [only] if columns.id.is_none() && is_digits(only) => Format::Ids,
-        _ => Format::Csv,
+        _ => table,
     }
 }
 
@@ -293,14 +291,13 @@ fn guess_delimiter(head: &[u8], columns: &Columns) -> (char, Vec<String>) {
     let all = DELIMITERS.map(|delimiter| (delimiter, header_cells(head, delimiter)));
     let best = all.into_iter().rev();
     let best = best.max_by_key(|(_, cells)| (has_id(cells, columns), cells.len()));
-    best.unwrap_or((',', Vec::new()))
+    best.map_or((',', Vec::new()), |(delimiter, cells)| {
+        (char::from(delimiter), cells)
+    })
 }
 
 /// The first record of `head`, as far as it can be read.
-fn header_cells(head: &[u8], delimiter: char) -> Vec<String> {
-    let Ok(delimiter) = u8::try_from(delimiter) else {
-        return Vec::new();
-    };
+fn header_cells(head: &[u8], delimiter: u8) -> Vec<String> {
     let mut rows = CsvRows::new(Box::new(Cursor::new(head.to_vec())), delimiter, 1);
     let cells = rows.header().ok().and_then(Result::ok);
     cells.unwrap_or_default()
@@ -309,14 +306,6 @@ fn header_cells(head: &[u8], delimiter: char) -> Vec<String> {
 /// The first byte that is no blank.
 fn first_byte(head: &[u8]) -> Option<u8> {
     head.trim_ascii_start().first().copied()
-}
-
-/// The first line that is neither blank nor a comment; empty if there is none.
-fn first_row_line(head: &[u8]) -> Cow<'_, str> {
-    head.split(|b| matches!(b, b'\n' | b'\r'))
-        .map(<[u8]>::trim_ascii)
-        .find(|line| !line.is_empty() && !line.starts_with(b"#"))
-        .map_or(Cow::Borrowed(""), String::from_utf8_lossy)
 }
 
 /// Whether a line of one cell looks more like an id than like the header of a column.

@@ -23,6 +23,9 @@ const DIGITS_MIN: usize = 5;
 /// The fewest characters of a hexadecimal id: no word or number of everyday use is as long.
 const HEX_CHARS_MIN: usize = 16;
 
+/// The fewest lines that show columns.
+const COLUMN_LINES_MIN: usize = 3;
+
 /// Reads id by id.
 pub(super) struct IdRows {
     lines: LineReader,
@@ -35,6 +38,8 @@ pub(super) struct IdRows {
     /// Whether blanks were taken off its only id.
     trimmed: bool,
     asides: Asides,
+    /// Whether half of the lines and more hold one id and nothing else.
+    are_alone: bool,
     /// A bit for each length that ids have so far.
     sizes: u64,
 }
@@ -50,13 +55,19 @@ pub struct Asides {
     pub remarks: u64,
     /// How many rows of a sheet are hidden from people, and were read.
     pub hidden: u64,
+    /// Whether the last page of JSON names a next one, which is not there.
+    pub lacks_pages: bool,
     /// How many rows were taken because a cell is blank of which a test wants something not to be true.
     pub blank: u64,
 }
 
 impl Asides {
-    /// A word of warning if people may not know of rows that are read.
+    /// A word of warning if people may not know of rows that are read, or of users that are not there.
     pub fn warning(&self) -> Option<String> {
+        if self.lacks_pages {
+            let what = "warning: users are missing, as the last page of the file names a next one; fetch all pages";
+            return Some(what.to_owned());
+        }
         let are = if self.hidden == 1 { "is" } else { "are" };
         let rows = count(self.hidden, "row");
         (self.hidden > 0).then(|| format!(
@@ -67,9 +78,17 @@ impl Asides {
 }
 
 impl IdRows {
-    /// Reads `text`.
-    pub(super) fn new(text: Text) -> Self {
+    /// Reads `text`, which begins with `head`.
+    pub(super) fn new(text: Text, head: &[u8]) -> Self {
+        let (mut alone, mut all) = (0, 0);
+        for line in lines_of(head) {
+            let line = std::str::from_utf8(line).unwrap_or_default();
+            let bare = line.trim_matches(|c| parts(c) || matches!(c, '"' | '\''));
+            alone += usize::from(is_surely_an_id(bare));
+            all += 1;
+        }
         Self {
+            are_alone: alone * 2 >= all,
             sizes: 0,
             lines: LineReader::new(text),
             ids: Vec::new(),
@@ -98,7 +117,13 @@ impl IdRows {
             return Ok(false);
         }
         let line = text_of(bytes, Field::Id)?;
-        self.asides.remarks += u64::from(take_ids(line, &mut self.ids)?);
+        let has_remark = take_ids(line, &mut self.ids)?;
+        if has_remark && self.are_alone {
+            let reason = "words stand behind the id, as behind few others, and may say that it is not meant; \
+                          take them off, or take the line out";
+            return Err(RowProblem::new(Field::Id, "words_behind_id", reason));
+        }
+        self.asides.remarks += u64::from(has_remark);
         if let [only] = self.ids.as_slice() {
             self.trimmed = trim_cell(line).len() < line.len() || is_padded(line, only);
             let size = 1 << only.len().min(63);
@@ -187,21 +212,20 @@ fn take_ids(line: &str, ids: &mut Vec<Range<usize>>) -> Result<bool, RowProblem>
         return Ok(true);
     }
     let is_counted = is_digits(first) && rest.iter().map(word).any(is_surely_an_id);
-    Err(if is_counted && !is_surely_an_id(first) {
-        RowProblem::new(
-            Field::Id,
+    let (code, reason) = if is_counted && !is_surely_an_id(first) {
+        (
             "number_before_id",
             "a number stands before the id, as `cat -n` and `uniq -c` write it, and may be another \
              user's id; give the list without it",
         )
     } else {
-        RowProblem::new(
-            Field::Id,
+        (
             "several_words",
             "the line holds several words, which are not ids of the same length, so none is taken; \
              give each id a line of its own",
         )
-    })
+    };
+    Err(RowProblem::new(Field::Id, code, reason))
 }
 
 /// Whether blanks stand within the quotes round the id at `place`.
@@ -307,12 +331,49 @@ pub(super) fn is_list_line(line: &str) -> bool {
     }
     let word = |place: &Range<usize>| &line[place.clone()];
     match words.as_slice() {
-        [first, second, ..] if !is_surely_an_id(word(first)) => {
-            is_digits(word(first)) && is_surely_an_id(word(second))
+        [first, rest @ ..] if !rest.is_empty() && !is_surely_an_id(word(first)) => {
+            let is_number = is_digits(word(first).trim_end_matches(['.', ')', ':']));
+            is_number && rest.iter().map(word).any(is_surely_an_id)
         }
         [_, _, ..] => take_ids(line, &mut Vec::new()).is_ok_and(|has_remark| !has_remark),
         [] | [_] => false,
     }
+}
+
+/// The whole lines of `head` that are neither blank nor comments.
+pub(super) fn lines_of(head: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let end = head.iter().rposition(|byte| matches!(byte, b'\n' | b'\r'));
+    let end = end.filter(|_| !is_whole(head)).unwrap_or(head.len());
+    let lines = head[..end].split(|byte| matches!(byte, b'\n' | b'\r'));
+    let lines = lines.map(<[u8]>::trim_ascii);
+    lines.filter(|line| !line.is_empty() && !line.starts_with(b"#"))
+}
+
+/// Whether the lines of `head` hold columns of ids. The ids of a column are the same, or begin alike and
+/// otherwise than those of the first. One of the columns may be no users'.
+pub(super) fn are_columns(head: &[u8]) -> bool {
+    let (mut first, mut begins, mut count) = (Vec::new(), Vec::new(), 0);
+    for line in lines_of(head) {
+        let (line, mut ids) = (std::str::from_utf8(line).unwrap_or_default(), Vec::new());
+        let is_list = take_ids(line, &mut ids).is_ok() && ids.len() > 1;
+        let words: Vec<&str> = ids.into_iter().map(|place| &line[place]).collect();
+        if !is_list || (count > 0 && words.len() != first.len()) {
+            continue;
+        }
+        if count == 0 {
+            (first, begins) = (words.clone(), words.clone());
+        }
+        for (begin, word) in begins.iter_mut().zip(words) {
+            let pairs = begin.bytes().zip(word.bytes());
+            *begin = &begin[..pairs.take_while(|(one, other)| one == other).count()];
+        }
+        count += 1;
+    }
+    let is_other = |(begin, word): (&&str, &&str)| {
+        let is_like = begin.starts_with(begins[0]) || begins[0].starts_with(begin);
+        begin == word || !is_like
+    };
+    count >= COLUMN_LINES_MIN && begins.iter().zip(&first).any(is_other)
 }
 
 /// The text between the running number and the rest of each line of `head`, as `cat -n`, `nl` and
@@ -321,15 +382,8 @@ pub(super) fn is_list_line(line: &str) -> bool {
 /// Such a number may be an id as well. So it has to count up from 1 or from 0, or to stand before a
 /// text that is surely an id.
 pub(super) fn numbering(head: &[u8]) -> Option<char> {
-    let mut text = head;
-    if !is_whole(head) {
-        let end = text.iter().rposition(|byte| matches!(byte, b'\n' | b'\r'));
-        text = &text[..end.unwrap_or(0)];
-    }
-    let lines = text.split(|byte| matches!(byte, b'\n' | b'\r'));
-    let lines = lines.map(<[u8]>::trim_ascii);
     let (mut last, mut count, mut sign, mut first) = (0, 0, ' ', 0);
-    for line in lines.filter(|line| !line.is_empty() && !line.starts_with(b"#")) {
+    for line in lines_of(head) {
         let (number, found, rest) = numbered(std::str::from_utf8(line).ok()?)?;
         if count == 0 {
             (first, sign) = (number, found);

@@ -4,9 +4,12 @@
 use std::borrow::Cow;
 use std::io::{self, Cursor};
 
+use serde_json::Value;
+
 use crate::domain::Record;
 
 use super::decompress::Refused;
+use super::ids::Asides;
 use super::lines::{LineReader, Text};
 use super::mapping::known_id;
 use super::object::{RowKeys, cell_of, record_of};
@@ -31,6 +34,7 @@ pub(super) struct JsonRows {
     last: u8,
     /// Whether the page has had its rows.
     has_rows: bool,
+    asides: Asides,
 }
 
 impl JsonRows {
@@ -44,6 +48,7 @@ impl JsonRows {
             open: Vec::new(),
             last: 0,
             has_rows: false,
+            asides: Asides::default(),
         }
     }
 
@@ -102,12 +107,23 @@ impl JsonRows {
             let (line, what) = (self.lines.next_line(), what.to_owned());
             return Err(io::Error::other(Refused::Broken { line, what }));
         }
-        self.take_value()
+        self.take_value()?;
+        let value = self.lines.content().unwrap_or_default();
+        let value = || serde_json::from_slice(value).unwrap_or(Value::Null);
+        let says = |key: &str| value()[key] == true;
+        self.asides.lacks_pages |= match key {
+            "next_page" | "next" => value().is_string(),
+            "meta" => says("has_more") || says("hasMore"),
+            "info" => says("more_records"),
+            _ => false,
+        };
+        Ok(())
     }
 
     fn enter(&mut self, bracket: u8) -> io::Result<()> {
         self.last = self.take_sign(bracket)?;
         self.has_rows &= bracket == b'[';
+        self.asides.lacks_pages &= bracket == b'[';
         self.open.push(bracket);
         Ok(())
     }
@@ -222,6 +238,10 @@ impl RowReader for JsonRows {
 
     fn cell(&self, _: usize, name: &str) -> Result<Cow<'_, str>, RowProblem> {
         cell_of(text_of(self.lines.content()?, Field::Row)?, name)
+    }
+
+    fn asides(&self) -> Asides {
+        self.asides
     }
 
     fn raw(&self) -> Raw<'_> {

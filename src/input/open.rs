@@ -148,10 +148,15 @@ fn check_head(
     head: &[u8],
 ) -> Result<(), InputError> {
     let is_empty = head.trim_ascii().is_empty() && is_whole(head);
-    let what = match not_text(head) {
+    let kind = not_text(head);
+    let is_yaml = path
+        .extension()
+        .is_some_and(|it| it == "yaml" || it == "yml");
+    let what = match &kind {
         _ if compression.is_some() && Compression::of_magic(head).is_some() => {
             "compressed more than once; decompress it, and give the plain file"
         }
+        _ if is_yaml => "YAML; write its ids as CSV in UTF-8",
         Some(kind) => kind,
         None if is_empty => "empty; check that the export ran to its end",
         None => return Ok(()),

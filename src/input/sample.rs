@@ -48,7 +48,14 @@ pub(super) fn check_rivals(
     let is_rival = |(name, cells): &(&String, &Vec<usize>)| {
         let (name, lower) = (name.as_str(), name.to_lowercase());
         let is_field = FIELDS.iter().any(|it| mapping.of(*it) == Some(name));
-        let is_other = is_field || lower.contains("external") || lower.starts_with("userpurge_");
+        let bare = lower
+            .trim_end_matches("number")
+            .trim_end_matches(['_', ' ']);
+        let is_phone = ["phone", "mobile", "tel"]
+            .iter()
+            .any(|it| bare.ends_with(it));
+        let is_ours = lower.starts_with("userpurge_");
+        let is_other = is_field || is_phone || is_ours || lower.contains("external");
         let outer = lower.split('.').next().unwrap_or_default();
         let is_user = ["user", "users", "requester"].contains(&outer);
         let least = LONG_MIN.max(if is_user { 0 } else { 2 * longest });

@@ -14,7 +14,7 @@ use super::decompress::Compression;
 use super::error::{InputError, Underlined};
 use super::filter::{FILTERED, Test};
 use super::format::{Format, detect, header_below, is_header_in_one_cell, separator_line};
-use super::ids::{Asides, IdRows, is_surely_an_id, numbering};
+use super::ids::{Asides, IdRows, are_columns, is_surely_an_id, numbering};
 use super::json::{JsonRows, page_key};
 use super::lines::Text;
 use super::mapping::{
@@ -406,8 +406,9 @@ fn begin_at(path: &Path, opened: &mut TextFile, line: u64) -> Result<(), InputEr
         let end = memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
         start += end + 1 + usize::from(rest[end..].starts_with(b"\r\n"));
         if start >= opened.head.len() {
-            let what =
-                format!("has no line {line} near its beginning, which `--header-line` names");
+            let what = format!(
+                "has no line {line} near its beginning, where its header should stand (`--header-line`)"
+            );
             return Err(InputError::about(path, &what));
         }
     }
@@ -420,20 +421,17 @@ fn begin_at(path: &Path, opened: &mut TextFile, line: u64) -> Result<(), InputEr
 /// The reader of CSV, behind its header.
 fn open_csv(
     path: &Path,
-    opened: TextFile,
+    mut opened: TextFile,
     options: &ReadOptions,
     resolved: &mut Resolved,
 ) -> Result<Box<dyn RowReader>, InputError> {
-    let (mut head, columns) = (opened.head, &options.columns);
-    let separator_line = separator_line(&head);
-    let mut text = opened.text;
     let mut first_line = options.header_line.unwrap_or(1);
-    if let Some((_, length)) = separator_line {
-        io::copy(&mut (&mut text).take(length as u64), &mut io::sink())
-            .map_err(|source| InputError::of_reading(path, 1, source))?;
+    if separator_line(&opened.head).is_some() {
+        begin_at(path, &mut opened, 2)?;
         first_line += 1;
-        head.drain(..length);
     }
+    let TextFile { head, text, .. } = opened;
+    let columns = &options.columns;
     let delimiter = check_delimiter(path, resolved.delimiter.unwrap_or(','))?;
     let mut rows = CsvRows::new(text, delimiter, first_line);
     let header = rows.header();
@@ -522,8 +520,13 @@ fn open_ids(
 ) -> Result<Box<dyn RowReader>, InputError> {
     match options.named().first() {
         Some((field, wanted)) => Err(no_such_column(path, &[], *field, wanted)),
+        None if are_columns(&opened.head) => {
+            let what = "has columns of ids without a header, of which one may be no users'; give the column of the users alone";
+            let error = InputError::about(path, what);
+            Err(error.marking(Underlined::Line(1), "these may not all be users"))
+        }
         None => match numbering(&opened.head) {
-            None => Ok(Box::new(IdRows::new(opened.text))),
+            None => Ok(Box::new(IdRows::new(opened.text, &opened.head))),
             Some(sign) => Err(numbered(path, sign)),
         },
     }

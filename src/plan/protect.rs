@@ -109,6 +109,8 @@ impl ProtectList {
         }
         let what = if self.ids.is_empty() {
             "holds no id; leave `--protect` away if nobody is to be protected"
+        } else if source.asides().lacks_pages {
+            "ends with a page that names a next one, so ids are missing; fetch all pages"
         } else if source.resolved().sheet.as_ref()?.others > 0 {
             "leaves the ids of other sheets out; give a file with all of them"
         } else {

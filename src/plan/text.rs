@@ -112,6 +112,7 @@ impl Plan {
             "remarks": self.asides.remarks,
             "hidden_rows": self.asides.hidden,
             "blank_taken": self.asides.blank,
+            "lacks_pages": self.asides.lacks_pages,
             "accounts": accounts,
             "seconds_at_limit": seconds(longest),
             "reasons": self.reasons(),

@@ -76,6 +76,12 @@ fn table(header: &str, row: &str) -> String {
 // Words that say no.
 #[case("a.csv", table("id,action", "@,keep"), "`keep`")]
 #[case("a.csv", table("id,action", "@,yes") + "77,No\n", "`--action-column none`")]
+// Numbered lines.
+#[case("a.md", "1. 361808353001\n2. 361808353012\n".to_owned(), "a running number")]
+// Columns without a header, of users and of something else.
+#[case("a.txt", table("", "@\t36150000000#"), "columns of ids")]
+#[case("a.txt", table("", "@ 361808353099"), "columns of ids")]
+#[case("a.ids", table("user org", "@,49170123456#"), "columns of ids")]
 // Two lists in a page.
 #[case("a.json", r#"{"users":[{"id":361808353001}],"deleted_users":[{"id":77}]}"#.to_owned(), "`jq .users`")]
 // No header.
@@ -121,6 +127,9 @@ fn the_column_that_is_named_is_taken(#[case] text: String, #[case] column: &str)
     )
 )]
 #[case("a.csv", table("id,action", "@,update"))]
+// An organisation called Total, and a list with words on each line.
+#[case("a.csv", table("org,id", "Total,@"))]
+#[case("a.ids", table("", "@ Ada"))]
 // The last row ends in no line end, and is whole.
 #[case("a.csv", table("id,name", "@,x").trim_end().to_owned())]
 #[case("a.txt", table("", "@").trim().to_owned())]
@@ -158,7 +167,32 @@ fn a_file_that_means_its_users_is_read(#[case] name: &str, #[case] text: String)
     2,
     "in the middle of this row"
 )]
+#[case(
+    "a.txt",
+    "361808353001\n361808353012\n361808353023 DO NOT DELETE\n",
+    2,
+    "words stand behind"
+)]
 #[case("a.csv", "id\n361808353001\n#REF!\n", 1, "there is no id")]
+// A row that sums others up, whatever the others are.
+#[case(
+    "a.csv",
+    "Name,Mail,id\nAda,a@x,361808353001\nTOTAL:,,6\n",
+    1,
+    "the row sums others up"
+)]
+#[case(
+    "a.csv",
+    "id,org\n361808353001,A\n1,Zwischensumme A\n",
+    1,
+    "the row sums others up"
+)]
+#[case(
+    "a.txt",
+    "361808353001\n361808353012 DO NOT DELETE\n",
+    1,
+    "words stand behind"
+)]
 fn a_row_that_may_mean_another_is_invalid(
     #[case] name: &str,
     #[case] text: &str,
@@ -200,6 +234,53 @@ fn what_is_no_id_is_none_where_any_text_may_be_one(#[case] cell: &str) {
         "--json",
     ];
     world.call(&args).code(1).says("\"invalid\":1");
+}
+
+#[rstest]
+#[case("Phone", 2)]
+#[case("Phone Number", 2)]
+#[case("tel", 2)]
+#[case("mobile_user", 0)]
+fn telephone_numbers_beside_short_ids_are_no_users(#[case] column: &str, #[case] count: u64) {
+    let world = world();
+    let rows = "4711,491701234561\n4712,491701234562\n";
+    world.write("a.csv", format!("id,{column}\n{rows}"));
+    let args = ["plan", "a.csv", "--account", "acme", "--action", "delete"];
+    if count == 0 {
+        world.call(&args).code(2).says("`id`, `mobile_user`");
+    } else {
+        assert_eq!(plan(&world, "a.csv", &[])["to_delete"], count);
+    }
+}
+
+#[test]
+fn a_page_that_is_not_the_last_says_that_users_are_missing() {
+    let world = world();
+    let page = |more: &str| format!("{{\"users\":[{{\"id\":361808353001}}],{more}}}");
+    let next = page("\"next_page\":\"https://acme.example/2\"");
+    let args = ["plan", "a.json", "--account", "acme", "--action", "delete"];
+    for (text, is_missing) in [
+        (next.clone(), true),
+        (page("\"meta\":{\"has_more\": true}"), true),
+        (page("\"meta\":{\"hasMore\":false}"), false),
+        (next + &page("\"next_page\":null"), false),
+    ] {
+        world.write("a.json", text);
+        let told = world.call(&args).code(0).out.contains("users are missing");
+        assert_eq!(told, is_missing);
+        assert_eq!(plan(&world, "a.json", &[])["lacks_pages"], is_missing);
+    }
+    let text = r#"{"users":[{"email":"ada@shop.example"}],"meta":{"has_more":true}}"#;
+    world.write("mails.json", text);
+    let lookup = [
+        "lookup",
+        "mails.json",
+        "--account",
+        "acme",
+        "-o",
+        "found.csv",
+    ];
+    world.call(&lookup).code(1).says("users are missing");
 }
 
 #[test]

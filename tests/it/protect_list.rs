@@ -125,6 +125,8 @@ fn whoever_is_on_the_list_is_spared(
 )]
 // What an account at which any text may be an id would take.
 #[case("list.txt", "a1@acme.example\nb2@acme.example\n", "line 1 of the")]
+#[case("list.txt", "auth0|361808351050\nauth0|361808351061\n", "protect list")]
+#[case("list.csv", "auth0|5fe0a0f0b5\nauth0|5fe0a0f0b6\n", "protect list")]
 #[case("list.txt", "user_361808351050\n", "line 1 of the protect list")]
 #[case("list.txt", "u361808351050\n", "line 1 of the protect list")]
 #[case("list.txt", "361808351050.json\n", "line 1 of the protect list")]
@@ -141,6 +143,11 @@ fn whoever_is_on_the_list_is_spared(
     "list.json",
     "{\"users\":[{\"id\":361808351050}],\"deleted_users\":[{\"id\":361808351061}]}",
     "beside `deleted_users`"
+)]
+#[case(
+    "list.json",
+    "{\"users\":[{\"id\":361808351050}],\"next_page\":\"https://acme.example/2\"}",
+    "ids are missing; fetch all pages"
 )]
 #[case(
     "list.json",
@@ -161,6 +168,11 @@ fn whoever_is_on_the_list_is_spared(
     "list.csv",
     "ID,Kundennummer\n1,361808351050\n",
     "`ID`, `Kundennummer`"
+)]
+#[case(
+    "list.txt",
+    "361808351050\n361808351061 DO NOT DELETE\n",
+    "line 2 of the protect list"
 )]
 // Torn.
 #[case("list.csv", "id,name\n3,61808E+11\n", "line 2 of the protect list")]
