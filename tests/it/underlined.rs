@@ -155,8 +155,7 @@ fn a_line_that_is_no_json_is_underlined_where_it_breaks_off_and_a_value_where_it
         5 | {"id":"7","account":["a"]}
           | ^^^^^^^^^^^^^^^^^^^^^^^^^^
       line 6: account: no account has the name in the row; did you mean `acme`?
-        (accounts: acme, chat, crm); if the column means something else, give
-        `--account-column none`
+        (accounts: acme, chat, crm)
          --> users.jsonl:6:1
         6 | {"id":8,"account":"acmee"}
           | ^^^^^^^^^^^^^^^^^^^^^^^^^^
@@ -299,7 +298,6 @@ fn what_is_no_file_is_called_by_what_it_is() {
     insta::assert_snapshot!(done.out, @r#"
     standard input: 1 row, 0 to delete, 1 invalid
     id from `id`
-
 
     Not sent (more with `-v` and `--json`):
       invalid, line 2: id: an id of this provider is digits only; name the column of the ids with --id-column
