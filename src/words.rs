@@ -88,6 +88,16 @@ pub fn shell_word(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
+/// What was typed for `plan` or `run`, as words for `command`, some `left_out`.
+pub fn typed_again(command: &str, left_out: &[&str]) -> String {
+    let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    let words = words.skip_while(|word| !["plan", "run"].contains(&&**word));
+    let words = words.skip(1).filter(|word| !left_out.contains(&&**word));
+    words.fold(format!("userpurge {command}"), |line, word| {
+        format!("{line} {}", shell_word(&word))
+    })
+}
+
 /// A path as a word of a command. No quotes keep a dash at its beginning from being an option.
 pub fn shell_path(path: impl AsRef<Path>) -> String {
     let path = path.as_ref().to_string_lossy();
@@ -154,7 +164,7 @@ pub fn folded(text: &str, columns: usize) -> String {
     let blanks = |line: &str| line.len() - line.trim_start_matches(' ').len();
     let lines: Vec<&str> = text.split('\n').collect();
     let fitted = lines.iter().enumerate().map(|(number, line)| {
-        let is_command = line.contains("  userpurge ") || line.contains("Next: userpurge ");
+        let is_command = line.contains("  userpurge ") || line.contains("next: userpurge ");
         if measure_text_width(line) <= columns || is_command {
             return (*line).to_owned();
         }

@@ -142,8 +142,7 @@ impl CliError {
 
     /// A defect of this program.
     pub(super) fn bug(what: &str) -> Self {
-        let help =
-            "this is a defect in userpurge, please report it; the ledger tells what happened";
+        let help = "report this defect of userpurge with the line above; `userpurge status` tells what happened";
         Self::message(ExitCode::Ledger, what, Some(help))
     }
 
@@ -234,8 +233,8 @@ impl From<LedgerError> for CliError {
             let is_input = Path::new(&its).exists();
             if is_input || path.extension().is_none_or(|it| it != "jsonl") {
                 let what = format!("`{shown}` is no ledger: it does not begin like one");
-                let usual = || format!("the ledger of an input is called INPUT{LEDGER_SUFFIX}");
-                let meant = is_input.then(|| format!("did you mean `{its}`?"));
+                let usual = || format!("name a file that ends in `{LEDGER_SUFFIX}`");
+                let meant = is_input.then(|| format!("name `{its}`"));
                 return Self::refuse(what, meant.unwrap_or_else(usual));
             }
         }

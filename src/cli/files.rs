@@ -155,7 +155,7 @@ impl TokenStore for DiskTokenStore {
                     path.display()
                 ));
             }
-            tracing::warn!(%error, "Could not keep the access token for the next run.");
+            tracing::warn!("could not keep the access token for the next run: {error}");
             Ok(())
         })
     }

@@ -3,6 +3,7 @@
 use std::io::{self, Write as _};
 
 use clap::builder::Resettable;
+use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory as _, Parser};
 use console::Term;
 
@@ -10,6 +11,7 @@ use super::args::{Cli, Command};
 use super::commands;
 use super::terminal;
 use super::{CliError, ExitCode};
+use crate::help::command_for;
 use crate::ledger::Disk;
 use crate::run::outlive_file_limit;
 use crate::words::folded;
@@ -102,21 +104,26 @@ fn short_help() -> Option<clap::Error> {
 fn print_mistyped(error: &clap::Error) -> ExitCode {
     let short = (error.kind() == clap::error::ErrorKind::DisplayHelp).then(short_help);
     let error = short.as_ref().and_then(Option::as_ref).unwrap_or(error);
-    let columns = terminal::columns(&Term::stderr()).filter(|_| error.use_stderr());
-    // A reader may have had enough of the help.
-    let _ = match columns {
-        Some(columns) => {
-            let mut text = error.to_string();
-            if console::colors_enabled_stderr() {
-                text = error.render().ansi().to_string();
-            }
-            write!(io::stderr(), "{}", folded(&text, columns))
-        }
-        None => error.print(),
-    };
-    if error.use_stderr() {
-        ExitCode::Refused
-    } else {
-        ExitCode::Success
+    if !error.use_stderr() {
+        // A reader may have had enough of the help.
+        let _ = error.print();
+        return ExitCode::Success;
     }
+    let columns = terminal::columns(&Term::stderr());
+    if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand)
+        && let Some(meant) = command_for(word)
+    {
+        let failure = CliError::refuse(format!("`{word}` is no command"), format!("`{meant}`"));
+        let _ = failure.print(&mut io::stderr().lock(), columns);
+        return failure.code();
+    }
+    let mut text = error.to_string();
+    if console::colors_enabled_stderr() {
+        text = error.render().ansi().to_string();
+    }
+    // The label of all other ways out.
+    let text = text.replacen("tip:", "help:", 1);
+    let text = columns.map_or(text.clone(), |columns| folded(&text, columns));
+    let _ = write!(io::stderr(), "{text}");
+    ExitCode::Refused
 }

@@ -70,7 +70,8 @@ pub(super) fn text(setup: &Setup, planned: &Planned, connections: &[Connection])
     if tracing::enabled!(tracing::Level::INFO) {
         text.push_str(&plan.all_reasons_told(&planned.name, &planned.examples, width()));
     } else {
-        text.push_str(&plan.reasons_told(seen()));
+        let above = text.lines().count();
+        text.push_str(&plan.reasons_told(seen(), above));
     }
     if let Some(hint) = plan.column_hint(&planned.mapping, planned.likely_column.as_deref()) {
         let _ = writeln!(text, "\n{}", wrapped(&format!("warning: {hint}"), 2));
@@ -88,9 +89,9 @@ pub(super) fn orders(
         let account = setup.account(&connection.name)?;
         let mut text = wrapped(&place(account, Some(connection)), 2) + "\n";
         for (action, rows) in queues.get(&connection.name)? {
-            let users = count(rows.len(), "user");
+            let users = action.of_users(rows.len());
             let what = consequence(account.kind(), *action);
-            text += &(wrapped(&format!("  {action} {users}: {what}"), 4) + "\n");
+            text += &(wrapped(&format!("  {users}: {what}"), 4) + "\n");
         }
         notes(&mut text, setup, account, Duration::ZERO);
         Some(text)
@@ -117,9 +118,9 @@ fn place(account: &AccountSettings, connection: Option<&Connection>) -> String {
 /// first and the last of them.
 fn order(setup: &Setup, account: &AccountSettings, action: Action, group: &PlanGroup) -> String {
     let time = setup.time(&account.name, &[(action, group.rows)]);
-    let users = count(group.rows, "user");
+    let users = action.of_users(group.rows);
     let what = consequence(account.kind(), action);
-    let line = format!("  {action} {users}: {what}; {}", wait(time));
+    let line = format!("  {users}: {what}; {}", wait(time));
     let ids = between(group);
     if line.chars().count() + ids.chars().count() + 2 <= width() {
         return format!("{line}; {ids}\n");
@@ -228,7 +229,7 @@ fn takes(setup: &Setup, plan: &Plan, now: Time) -> String {
         return "No limit makes this wait.".to_owned();
     };
     let account = setup.account(name);
-    let why = account.and_then(|it| Some(it.limit_told(deciding_limit(&rows, &setup.limits(it))?)));
+    let why = account.and_then(|it| it.limit_told(deciding_limit(&rows, &setup.limits(it)).1));
     let why = why.map_or_else(String::new, |why| format!(" ({why})"));
     let ends = clock(now.after(time), now, &TimeZone::system());
     let takes = duration(time);

@@ -177,7 +177,8 @@ impl Planning {
         let planned = self.read_through(ledger);
         // The copy is gone when they read it.
         let planned = planned.map_err(|failure| {
-            let failure = failure.or_help(self.lookup_command());
+            let command = self.column_command().or_else(|| self.lookup_command());
+            let failure = failure.or_help(command);
             self.by_name(failure)
         });
         Ok((self.setup, planned?))
@@ -249,10 +250,7 @@ impl Planning {
 
     /// The columns that hold ids by the provider file of every account that rows may be of.
     fn own_columns(&self) -> Vec<String> {
-        let named = self.setup.options.account.as_deref();
-        let accounts = self.setup.outline.accounts.iter();
-        let accounts = accounts.filter(|it| named.is_none_or(|name| it.name.as_str() == name));
-        let all: Vec<&[String]> = accounts.map(AccountSettings::id_columns).collect();
+        let all: Vec<&[String]> = self.meant().map(AccountSettings::id_columns).collect();
         let first = all.first().copied().unwrap_or_default().iter();
         let own = first.filter(|column| all.iter().all(|columns| columns.contains(column)));
         own.cloned().collect()
@@ -268,15 +266,39 @@ impl Planning {
         Ok(likely_id_column(&mut table, &policies, accounts)?)
     }
 
+    /// The command with the column of ids, if the input has several that may be, or none that is known, and one
+    /// looks like it.
+    fn column_command(&self) -> Option<String> {
+        let error = InputSource::open(&self.path, &self.read).err();
+        // One that was typed is not named once more.
+        let error = error.filter(|_| self.read.columns.id.is_none())?;
+        let mut read = self.read.clone();
+        read.columns.id = error.columns().filter(|it| it.len() > 1)?.last().cloned();
+        let accounts = self.meant().map(|it| it.name.clone()).collect();
+        let mut table = InputTable::open(&self.path, &read).ok()?;
+        let policies = policies(&self.setup.outline.accounts);
+        let column = likely_id_column(&mut table, &policies, &accounts).ok()??;
+        let again = words::typed_again(["plan", "run"][usize::from(self.is_run)], &[]);
+        Some(format!(
+            "`{again} --id-column {}`",
+            words::shell_word(&column)
+        ))
+    }
+
+    /// The accounts that rows may be of.
+    fn meant(&self) -> impl Iterator<Item = &AccountSettings> + Clone {
+        let named = self.setup.options.account.as_deref();
+        let accounts = self.setup.outline.accounts.iter();
+        accounts.filter(move |it| named.is_none_or(|name| it.name.as_str() == name))
+    }
+
     /// The command that finds the ids of the users, if the input names them by other keys, as far as is seen.
     fn lookup_command(&self) -> Option<String> {
         if InputTable::has_ids(&self.path, &self.read) {
             return None;
         }
         let options = &self.setup.options;
-        let typed = options.account.as_deref();
-        let accounts = self.setup.outline.accounts.iter();
-        let meant = accounts.filter(|it| typed.is_none_or(|typed| typed == it.name.as_str()));
+        let meant = self.meant();
         let known = [FindBy::ExternalId, FindBy::Email].into_iter();
         let mut known = known.filter(|by| meant.clone().any(|it| it.kind().finds(*by)));
         let keyed = |by| InputTable::keyed(&self.path, &self.read, by).ok();

@@ -7,7 +7,7 @@ use super::CliError;
 use super::accounts::Connection;
 use super::args::ConsentArgs;
 use super::terminal::{weighted_for_stderr, wrapped};
-use crate::config::process_variable;
+use crate::config::user_name;
 use crate::domain::{Agreed, AgreedAccount, AgreedBy, RunOptions, WallClock};
 use crate::ledger::LedgerState;
 
@@ -33,25 +33,25 @@ impl ConsentArgs {
         can_ask: bool,
     ) -> Result<Option<AgreedBy>, CliError> {
         let noun = if rows == 1 { "row" } else { "rows" };
-        let refused = |why: String, help| {
+        let refused = |why: String, help: String| {
             let message = format!("{rows} {noun} would be sent and {why}; nothing was sent");
             Err(CliError::refuse(message, help))
         };
         match (max_delete, self.confirm) {
             (Some(max), _) if rows > max => refused(
                 format!("`--max-delete` allows {max}"),
-                "look at the plan, then raise `--max-delete` or fix the input",
+                format!("if the plan is right, give `--max-delete {rows}`"),
             ),
             (_, Some(confirmed)) if confirmed != rows => refused(
                 format!("`--confirm` says {confirmed}"),
-                "the plan above says which rows and why",
+                format!("if the plan above is right, give `--confirm {rows}`"),
             ),
             (_, Some(_)) => Ok(Some(AgreedBy::Confirm)),
             (_, None) if self.yes || rows == 0 => Ok(Some(AgreedBy::Yes)),
             (_, None) if can_ask => Ok(None),
             (_, None) => refused(
                 "there is no terminal to ask at".to_owned(),
-                "say `--confirm N` with the number of rows, or `--yes`",
+                format!("if the plan above is right, give `--confirm {rows}`, or `--yes`"),
             ),
         }
     }
@@ -81,8 +81,9 @@ pub(super) fn ask(
         let prompt = format!("Type {name} to go on{of_all}: ");
         if !is_typed(name, &prompt, input, output)? {
             let message = format!("`{name}` was not typed; nothing was sent");
-            let help =
-                "run it again and type what is asked for, if the plan above is what you want";
+            let help = format!(
+                "if the plan above is right, run it again and type `{name}`, or give `--confirm {rows}`"
+            );
             return Err(CliError::refuse(message, help));
         }
     }
@@ -155,7 +156,7 @@ pub(super) fn agreed(
     };
     let planned = state.planned.as_ref();
     Agreed {
-        user: user(),
+        user: user_name(),
         host: rustix::system::uname()
             .nodename()
             .to_string_lossy()
@@ -167,12 +168,4 @@ pub(super) fn agreed(
         done_in: planned.map_or_else(Vec::new, |planned| planned.done_in.clone()),
         options: (*options != state.header.options).then(|| options.clone()),
     }
-}
-
-/// The user of the machine that this process runs as: the name, or else the number.
-fn user() -> String {
-    let mut variables = ["USER", "LOGNAME", "USERNAME"].into_iter();
-    let name = variables.find_map(process_variable);
-    let number = || rustix::process::getuid().as_raw().to_string();
-    name.filter(|name| !name.is_empty()).unwrap_or_else(number)
 }

@@ -132,6 +132,8 @@ impl<'a> OpenRun<'a> {
             self.recorder.record(begun, Durability::Synced).await?;
             put_page(&outline_text::text(&self.setup, planned, &self.connections))?;
             self.show_standing().await?;
+            let next = words::typed_again("run", &["-n", "--dry-run", "--live"]);
+            put_page(&format!("\nnext: {next}"))?;
             let end = Entry::end(RunState::Finished, Counts::default());
             self.recorder.record(end, Durability::Synced).await?;
         }
@@ -179,7 +181,7 @@ impl<'a> OpenRun<'a> {
     /// From here on signals are listened for, and what is recorded goes to the ledger.
     pub(super) async fn attach(&mut self) -> Result<(), CliError> {
         self.signals.listen(
-            "stopping: requests under way are being finished and recorded; once more stops now",
+            "stopping: requests in flight are being finished and recorded; once more stops now",
         )?;
         self.tenants.note(&absolute(&self.state.path));
         Ok(self.recorder.attach(self.writer.handle()).await?)
@@ -281,7 +283,7 @@ impl<'a> OpenRun<'a> {
                 missing[usize::from(!is_looked_for)] += in_doubt.intersection_len(rows);
             }
         }
-        let rows = self.state.counts().total();
+        let [count, rows] = [count, self.state.counts().total()].map(words::grouped);
         let ledger = self.state.path.display();
         let mut told = format!("{ledger}: {count} of {rows} rows to send");
         for (answers, what) in missing.into_iter().zip(["checked first", "sent again"]) {

@@ -175,7 +175,7 @@ pub(super) fn start_log(args: DiagnosticsArgs) {
         .log_internal_errors(false)
         .with_ansi(false);
     let layer: Box<dyn Layer<Registry> + Send + Sync> = match args.log_format {
-        LogFormat::Text => layer.with_target(false).boxed(),
+        LogFormat::Text => layer.with_target(false).without_time().boxed(),
         LogFormat::Json => layer.json().flatten_event(true).boxed(),
     };
     let subscriber = tracing_subscriber::registry().with(layer.with_filter(filter));
@@ -195,7 +195,11 @@ impl Write for BesideBars {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let write = || match std::str::from_utf8(line) {
             Ok(text) if !text.starts_with('{') => {
-                io::stderr().write_all(fitted(text, &Term::stderr()).as_bytes())
+                let told = text
+                    .strip_prefix(" WARN ")
+                    .map(|it| format!("warning: {it}"));
+                let told = told.as_deref().unwrap_or(text);
+                io::stderr().write_all(fitted(told, &Term::stderr()).as_bytes())
             }
             Ok(_) | Err(_) => io::stderr().write_all(line),
         };

@@ -142,15 +142,16 @@ pub(super) fn exit_code(state: RunState, all_good: bool, signal: Option<u8>) -> 
     }
 }
 
-/// The closing words: the stop and its advice, then where the run stands as the ledger tells it.
+/// The closing words: the advice on a stop, then where the run stands as the ledger tells it.
 /// Its head and the next command follow. A demo has no next command: its sandbox ends.
 fn close(ledger: &LedgerState, is_demo: bool) {
     for stop in &ledger.stops {
-        tell(&format!(
-            "{}; {}",
-            report::text::stop_told(stop),
-            report::mend(stop.reason)
-        ));
+        // Why the only one stopped is said by progress, and below.
+        let (told, mend) = (report::text::stop_told(stop), report::mend(stop.reason));
+        tell(&match ledger.stops.len() {
+            1 => format!("note: {}: {mend}", stop.account),
+            _ => format!("note: {told}; {mend}"),
+        });
     }
     if let Some(words) = way_past_stop(ledger) {
         tell(&words);

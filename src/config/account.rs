@@ -134,7 +134,12 @@ impl AccountSettings {
 
     /// In words, how much of what one of its limits allows, that of a step or of all requests, and who says
     /// so.
-    pub fn limit_told(&self, (step, quota): (Option<Step>, Quota)) -> String {
+    pub fn limit_told(&self, limit: Option<(Option<Step>, Quota)>) -> Option<String> {
+        let Some((step, quota)) = limit else {
+            let jobs = self.limits.many?.jobs_max;
+            let who = self.kind().title();
+            return Some(format!("{who}'s jobs take as long, {jobs} at a time"));
+        };
         let usual = provider::defaults(self.kind());
         let limits = &self.limits;
         let is_ours = limits.share < 1.0 || limits.requests == quota;
@@ -162,7 +167,7 @@ impl AccountSettings {
             .find_map(|zero| span.strip_suffix(zero))
             .unwrap_or(&span);
         let requests = grouped(u64::from(quota.requests().get()));
-        format!("{who} allows {requests} {what} in {span}")
+        Some(format!("{who} allows {requests} {what} in {span}"))
     }
 
     /// How its rows are judged.

@@ -108,3 +108,15 @@ fn lines(provider: ProviderKind, lookup: Lookup<'_>) -> Vec<(String, String)> {
     };
     variables().filter_map(line).collect()
 }
+
+/// The user of the machine that this process runs as: the name, which cron may not say, or else the number.
+pub fn user_name() -> String {
+    let number = rustix::process::getuid().as_raw().to_string();
+    let listed = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let mut users = listed.lines().map(|line| line.split(':'));
+    let own = users.find(|user| user.clone().nth(2) == Some(&number));
+    let variables = ["USER", "LOGNAME", "USERNAME"].into_iter();
+    let names = variables.filter_map(process_variable);
+    let mut names = names.chain(own.and_then(|mut it| it.next()).map(str::to_owned));
+    names.find(|name| !name.is_empty()).unwrap_or(number)
+}

@@ -24,7 +24,7 @@ mod table;
 pub const SCHEMA: &str = include_str!("schema.json");
 
 pub use account::{AccountSettings, CONCURRENCY_MAX, SECRET_KEYS};
-pub use environment::{Lookup, process_variable, variables};
+pub use environment::{Lookup, process_variable, user_name, variables};
 pub use error::{ConfigError, MarkedLine};
 pub use load::{Outline, load_outline, own_provider};
 pub use locate::{FILE_NAME, locate};

@@ -96,7 +96,7 @@ impl SecretSource {
             Self::Env(variable) => {
                 let value = lookup(variable);
                 let why =
-                    || format!("{from} is not set, or is no UTF-8 text; set it and try again");
+                    || format!("{from} is not set, or not to UTF-8 text; set it and try again");
                 return check(&value.ok_or_else(why)?, &from);
             }
             Self::File(path) => {

@@ -91,6 +91,12 @@ open_named! {
 }
 
 impl Action {
+    /// The action and its number of users, such as `delete 3 users`.
+    pub fn of_users(self, users: u64) -> String {
+        let of = ["", "of "][usize::from(self == Self::DeletePersonalInformation)];
+        format!("{self} {of}{}", crate::words::count(users, "user"))
+    }
+
     /// The effect of the action, in a few words.
     pub const fn effect(self) -> &'static str {
         match self {

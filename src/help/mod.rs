@@ -3,6 +3,10 @@
 
 mod render;
 
+use std::path::Path;
+
+use crate::words::shell_path;
+
 pub use render::{roff, text};
 
 /// Makes a page of the documentation of each topic, and [`TOPICS`].
@@ -39,4 +43,14 @@ topics! {
 pub fn title(text: &str) -> &str {
     let first = text.lines().next().unwrap_or_default();
     first.split_once(": ").map_or(first, |(_, title)| title)
+}
+
+/// The command that a `word` means which is none: a file is planned. `None`: there is no telling.
+pub fn command_for(word: &str) -> Option<String> {
+    match word {
+        "version" => Some("userpurge --version".to_owned()),
+        _ => Path::new(word)
+            .is_file()
+            .then(|| format!("userpurge plan {}", shell_path(word))),
+    }
 }

@@ -80,6 +80,14 @@ impl InputError {
         matches!(marked, Some(Underlined::Names(_)))
     }
 
+    /// The columns of which one may be meant, where the error is about that; `None`: it is not.
+    pub fn columns(&self) -> Option<&[String]> {
+        match &self.underlined.as_deref()?.0 {
+            Underlined::Names(names) | Underlined::Rivals(names) => Some(names),
+            Underlined::Line(_) => None,
+        }
+    }
+
     /// The same error, with what is underlined in the file.
     pub(super) fn marking(self, what: Underlined, label: impl Into<String>) -> Self {
         Self {

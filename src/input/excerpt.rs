@@ -5,13 +5,14 @@
 //! no longer be read, is shown in words alone.
 //!
 //! It does *not* say what is wrong, and no part of it belongs into a ledger: a line of the file may
-//! name anybody. Of a table the cell is marked, of all else the line.
+//! name anybody. Of a table the cell at fault is shown alone, of JSON the keys and the value.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
 use csv_core::{ReadFieldResult, ReaderBuilder};
+use regex_lite::{Captures, Regex};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::domain::{Position, shown};
@@ -28,6 +29,9 @@ const NAME_LINES_MAX: usize = 1_000;
 
 /// So much is drawn before the offending text at least, if there is so much.
 const BEFORE_MIN: usize = 30;
+
+/// A key of JSON, or a value that holds no other.
+const JSON_TOKENS: &str = r#""((?:[^"\\]|\\.)*)"\s*:|"(?:[^"\\]|\\.)*"?|[^\s{}\[\],:"]+"#;
 
 /// A file, and the sheet that is meant of a workbook.
 type Source<'a> = (&'a Path, Option<&'a str>);
@@ -71,11 +75,19 @@ impl Excerpt {
                     let delimiter = u8::try_from(resolved.delimiter?).ok()?;
                     cell(text, delimiter, resolved.place_of(field)?)
                 };
-                let mut excerpt = Self::of_bytes(line, text, cell());
-                excerpt.place = resolved.sheet.as_ref().map(|_| {
+                let cell = cell();
+                let is_alone = cell.is_some();
+                let mut excerpt = Self::of_bytes(line, text, cell);
+                if let Some(delimiter) = resolved.delimiter {
+                    excerpt.hide_others(delimiter, is_alone);
+                } else if is_json(&excerpt.text) {
+                    let masked = without_values(&excerpt.text, resolved.mapping.of(field));
+                    excerpt = Self::of_bytes(line, masked.as_bytes(), None);
+                }
+                if resolved.sheet.is_some() {
                     let column = resolved.place_of(field).map(column_letters);
-                    format!("cell {}{line}", column.unwrap_or_default())
-                });
+                    excerpt.place = Some(format!("cell {}{line}", column.unwrap_or_default()));
+                }
                 found.insert(row, excerpt);
             }
         }
@@ -106,7 +118,11 @@ impl Excerpt {
     fn find(path: Source<'_>, names: &[String]) -> Option<Excerpt> {
         let first = names.iter().find(|name| !name.is_empty())?;
         let mut lines = lines_of(path)?.take(NAME_LINES_MAX);
-        lines.find_map(|excerpt| {
+        lines.find_map(|mut excerpt| {
+            if is_json(&excerpt.text) {
+                let masked = without_values(&excerpt.text, None);
+                excerpt = Self::of_bytes(excerpt.line, masked.as_bytes(), None);
+            }
             let marked = find_name(&excerpt.text, first)?;
             Some(match names {
                 [_] => Excerpt { marked, ..excerpt },
@@ -141,6 +157,7 @@ impl Excerpt {
         let line = format!("{number} | {before}{mark}{after}");
         let marks = format!("{margin} | {blank}{carets} {label}");
         let place = match &self.place {
+            Some(place) if place.starts_with(':') => place.clone(),
             Some(place) => format!(", {place}"),
             None => format!(":{number}:{}", start + 1),
         };
@@ -149,6 +166,19 @@ impl Excerpt {
             line.trim_end(),
             marks.trim_end()
         )
+    }
+
+    /// Puts `…` for all that is not marked, or for all where no cell `is_alone`: it may name anybody.
+    fn hide_others(&mut self, delimiter: char, is_alone: bool) {
+        let Range { start, end } = self.marked;
+        let cell: String = self.text.chars().take(end).skip(start).collect();
+        self.place = Some(format!(":{}:{}", self.line, start + 1));
+        (self.marked, self.text) = if is_alone {
+            let text = format!("…{delimiter}{cell}{delimiter}…");
+            (2..2 + end - start, text)
+        } else {
+            (0..1, "…".to_owned())
+        };
     }
 
     /// `line` of which the bytes at `marked` are marked; `None`: all but the blanks around.
@@ -165,6 +195,30 @@ impl Excerpt {
             place: None,
         }
     }
+}
+
+/// Whether `line` is of JSON: a value, or a key with one.
+fn is_json(line: &str) -> bool {
+    let line = line.trim_start();
+    line.starts_with(['{', '[']) || line.starts_with('"') && line.contains("\":")
+}
+
+/// `text` of JSON with `…` for each value but those of the key `shown`: they may name anybody.
+fn without_values(text: &str, shown: Option<&str>) -> String {
+    let shown = shown.and_then(|name| name.rsplit('.').next());
+    let Ok(tokens) = Regex::new(JSON_TOKENS) else {
+        return "…".to_owned();
+    };
+    let mut is_shown = false;
+    let masked = tokens.replace_all(text, |token: &Captures<'_>| match token.get(1) {
+        Some(key) => {
+            is_shown = Some(key.as_str()) == shown;
+            token[0].to_owned()
+        }
+        None if is_shown => token[0].to_owned(),
+        None => "…".to_owned(),
+    });
+    masked.into_owned()
 }
 
 /// Where the cell at `place` stands on `line`; `None`: the line ends before it.

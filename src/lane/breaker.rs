@@ -12,6 +12,7 @@ use std::num::NonZeroU64;
 use std::str::FromStr;
 
 use crate::domain::{Counted, Outcome, Position, Said, StopKind};
+use crate::words;
 
 /// How many rows may fail, be refused or be left in doubt before their account stops.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -261,10 +262,8 @@ impl Canary {
     pub(super) fn failed(&self) -> Option<String> {
         let (_, first) = self.first_bad.as_ref()?;
         (self.left == 0 && self.open == 0).then(|| {
-            format!(
-                "{} of the first {} rows ended badly, {first}",
-                self.bad, self.ended
-            )
+            let rows = words::count(self.ended, "row");
+            format!("{} of the first {rows} not done, {first}", self.bad)
         })
     }
 }

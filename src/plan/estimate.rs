@@ -3,7 +3,6 @@
 //! Pacing costs 0.5 % of that at most ([`crate::domain::Quota::spread`]) and is left out.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::domain::{AccountLimits, Action, Many, Quota, Step};
@@ -24,35 +23,29 @@ struct Requests {
 ///
 /// It says nothing of the server's own slowness, nor of retries.
 pub fn time_at_limit(rows: &[(Action, u64)], limits: &AccountLimits) -> Duration {
-    let (requests, first_job) = Requests::of(rows, limits);
-    let of_account = limits.requests.time_for(requests.all());
-    let of_step = |(step, quota): &(Step, Quota)| {
-        quota.time_for(requests.steps.get(step).copied().unwrap_or(0))
-    };
-    let of_steps = limits.steps.iter().map(of_step).max();
-    let of_steps = of_steps.unwrap_or_default().saturating_add(first_job);
-    of_steps.max(of_account).max(requests.jobs)
+    deciding_limit(rows, limits).0
 }
 
-/// The limit without which `rows` would take less time: that of a step, or of all requests (`None`). `None`
-/// in all: no limit alone decides, or jobs take that long.
+/// That time, and the limit that decides it: that of a step, or of all requests (`None`). `None` in all: jobs
+/// take that long.
 pub fn deciding_limit(
     rows: &[(Action, u64)],
     limits: &AccountLimits,
-) -> Option<(Option<Step>, Quota)> {
-    let time = time_at_limit(rows, limits);
-    let mut steps = limits.steps.iter();
-    let step = steps.find(|(step, _)| {
-        let mut others = limits.clone();
-        others.steps.retain(|(other, _)| other != step);
-        time_at_limit(rows, &others) < time
-    });
-    if let Some((step, quota)) = step {
-        return Some((Some(*step), *quota));
-    }
-    let mut others = limits.clone();
-    others.requests = Quota::try_new(NonZeroU32::MAX, Duration::from_secs(1))?;
-    (time_at_limit(rows, &others) < time).then_some((None, limits.requests))
+) -> (Duration, Option<(Option<Step>, Quota)>) {
+    let (requests, first_job) = Requests::of(rows, limits);
+    let of_step = |(step, quota): &(Step, Quota)| {
+        let count = requests.steps.get(step).copied().unwrap_or(0);
+        let time = quota.time_for(count).saturating_add(first_job);
+        (time, Some((Some(*step), *quota)))
+    };
+    let of_account = limits.requests.time_for(requests.all());
+    let of_account = (of_account, Some((None, limits.requests)));
+    let of_steps = limits.steps.iter().map(of_step);
+    let jobs = (requests.jobs.max(first_job), None);
+    // Of several that take as long, the last is named.
+    let all = [of_account].into_iter().chain(of_steps).chain([jobs]);
+    let longest = all.max_by_key(|(time, _)| *time);
+    longest.unwrap_or_default()
 }
 
 /// How many requests `rows` take of each endpoint, and in all (`None`).

@@ -370,15 +370,18 @@ impl Planner {
         ))
     }
 
-    /// Refuses an action that no account offers.
+    /// Refuses an action that no account offers that rows may be of.
     fn check_offered(&self, action: Action) -> Result<(), PlanError> {
-        let offered = self.accounts.iter().flat_map(|it| it.provider.actions());
+        let named = self.account.map(|place| &self.accounts[place]);
+        let accounts = named.map_or(&*self.accounts, std::slice::from_ref);
+        let offered = accounts.iter().flat_map(|it| it.provider.actions());
         let offered: BTreeSet<&str> = offered.map(|it| it.name()).collect();
-        if offered.contains(action.name()) {
+        let any = self.accounts.iter().flat_map(|it| it.provider.actions());
+        if any.map(|it| it.name()).any(|it| it == action.name()) {
             return Ok(());
         }
         Err(PlanError::Account(format!(
-            "no account offers the action `{action}`, which `--action` names{} (the accounts offer: {})",
+            "no account offers the action `{action}`, which `--action` names{} (offered: {})",
             did_you_mean(closest(action.name(), offered.iter().copied())),
             offered.iter().copied().collect::<Vec<_>>().join(", ")
         )))

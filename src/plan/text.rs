@@ -12,9 +12,11 @@ use crate::domain::{AccountName, Action};
 use crate::input::{Excerpt, Field};
 use crate::words::{cut, fold, grouped};
 
-/// How many lines tell of reasons, unless more detail is asked for: with them a plan of two accounts fits a
-/// terminal of 24 lines.
-const SHOWN_MAX: usize = 5;
+/// How many lines tell of reasons, unless more detail is asked for: so many at least, and more where a terminal
+/// of 24 lines has room below the rest of the plan and above the next command.
+const SHOWN_MIN: usize = 4;
+const SHOWN_MAX: usize = 8;
+const LINES_MAX: usize = 19;
 
 /// How many lines of a reason are shown then.
 const LINES_SHOWN_MAX: usize = 3;
@@ -26,11 +28,13 @@ const WHOLE_MAX: usize = 2;
 const EXAMPLE_INDENT: &str = "    ";
 
 impl Plan {
-    /// Why rows are not sent, a line for each reason, cut at `width` if there is one, but for a few.
-    pub fn reasons_told(&self, width: Option<usize>) -> String {
+    /// Why rows are not sent, a line for each reason, cut at `width` if there is one, but for a few. So many
+    /// lines stand `above`.
+    pub fn reasons_told(&self, width: Option<usize>, above: usize) -> String {
         let all = self.reasons();
-        let shown = if all.len() > SHOWN_MAX {
-            SHOWN_MAX - 1
+        let most = LINES_MAX.saturating_sub(above).clamp(SHOWN_MIN, SHOWN_MAX);
+        let shown = if all.len() > most {
+            most - 1
         } else {
             all.len()
         };
@@ -144,7 +148,7 @@ pub fn counted(actions: &BTreeMap<Action, PlanGroup>) -> Vec<(Action, u64)> {
 pub fn listed(noun: &str, all: u64, first: &[u64]) -> String {
     let more = match all - first.len() as u64 {
         0 => String::new(),
-        more => format!(" and {} more", grouped(more)),
+        _ => format!(", … ({} in all)", grouped(all)),
     };
     let first: Vec<String> = first.iter().map(u64::to_string).collect();
     let plural = if all == 1 { "" } else { "s" };

@@ -37,7 +37,7 @@ pub fn token_warning(settings: &ProviderSettings) -> Option<String> {
     };
     let is_token = matches!(settings.credentials, ZendeskCredentials::ApiToken { .. });
     let text = format!(
-        "Zendesk turns an API token off that nobody used for 30 days, makes none any more, and takes none \
+        "Zendesk no longer creates API tokens, turns off one that nobody used for 30 days, and takes none \
          from {API_TOKENS_END} on; {OAUTH_WAY}"
     );
     is_token.then_some(text)

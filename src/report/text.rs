@@ -51,7 +51,8 @@ pub fn render(summary: &Summary, columns: Option<usize>) -> String {
     // The stop matters more than how the accounts share the counts.
     if let Some((first, others)) = stops.split_first() {
         add("stopped", &format!("{first}{}", and_more(others.len())));
-    } else if summary.accounts.len() > 1 && !(is_full && verified.is_some()) {
+    } else if summary.accounts.len() > 1 && !(verified.is_some() && (is_full || columns.is_some()))
+    {
         add("accounts", &accounts(summary));
     }
     if let Some(verification) = verified {

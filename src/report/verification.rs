@@ -8,7 +8,7 @@ use roaring::RoaringTreemap;
 use serde::Serialize;
 use serde_json::json;
 
-use super::text::{add_line, answer, stop_told};
+use super::text::{add_line, answer, counted, stop_told};
 use crate::domain::{
     Action, Finding, LaneStop, ProviderKind, SampleDraw, Time, UserState, Verified,
 };
@@ -135,22 +135,20 @@ impl VerificationSummary {
 
     /// In one line.
     pub fn line(&self) -> String {
-        format!(
-            "asked about {} of {}: {} gone, {} being erased, {} still there, {} unknown ({})",
-            grouped(self.asked),
-            count(self.good_rows, "row"),
-            grouped(self.as_asked),
-            grouped(self.under_way),
-            grouped(self.standing),
-            grouped(self.unknown),
-            utc(self.at)
-        )
+        let found = counted([
+            (self.as_asked, "gone"),
+            (self.under_way, "being erased"),
+            (self.standing, "still there"),
+            (self.unknown, "unknown"),
+        ]);
+        let (asked, rows) = (grouped(self.asked), count(self.good_rows, "row"));
+        format!("asked about {asked} of {rows}: {found} ({})", utc(self.at))
     }
 
     /// The advice about the findings, as far as there is any. `in_background`: what [`Self::listed`]
     /// says; `again`: the ledger as a shell takes it, with the configuration where one has to be named.
     pub fn advice(&self, in_background: bool, again: &str) -> Vec<String> {
-        let again_later = "erasing: the provider has taken the order and works on it, which can take days; verify again later";
+        let again_later = "erasing: the provider is still erasing these users, which can take days; verify again later";
         let soon = "still there: Sunshine Conversations deletes in the background; verify again in a few minutes before you try again";
         let standing = format!(
             "still there: their rows are done, and these users are not gone; `userpurge retry --only standing {again}` sends them again"

@@ -35,7 +35,9 @@ impl StopSignals {
             tracing::warn!("{told}");
             self.admitting.cancel();
         } else if signal != SignalKind::hangup() {
-            tracing::warn!("stopping now: `resume` settles the requests that have no answer");
+            tracing::warn!(
+                "stopping now; `userpurge resume` settles the requests that have no answer"
+            );
             self.waiting.cancel();
         }
     }
@@ -93,7 +95,7 @@ pub fn take_away(path: PathBuf) -> oneshot::Sender<()> {
     over
 }
 
-#[expect(clippy::exit, reason = "nothing is under way that has to end in order")]
+#[expect(clippy::exit, reason = "nothing is begun that has to end in order")]
 fn end(code: u8) {
     std::process::exit(i32::from(code));
 }

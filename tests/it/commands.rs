@@ -69,8 +69,14 @@ fn demo_purges_a_sample_against_a_sandbox_of_its_own() {
     // It takes two seconds, of which none is a limit's.
     let done = done.says("No limit makes this wait.");
     // Its sandbox is gone: nothing is named that would ask it.
-    assert!(!done.out.contains("\nnext") && !done.out.contains("retry"));
-    let next = done.out.split_once("Next:\n").unwrap().1;
+    assert!(!done.out.contains("\nnext  ") && !done.out.contains("retry"));
+    let next = done.out.split_once("next:\n").unwrap().1;
+    let sandbox = next.lines().nth(2).unwrap();
+    let users = sandbox.split_whitespace().nth(3).unwrap();
+    assert!(
+        sandbox.starts_with("  userpurge sandbox --users ")
+            && std::path::Path::new(users).is_file()
+    );
     for line in next.lines().take(1) {
         let words: Vec<_> = line.split_whitespace().skip(1).collect();
         world.call(&words).code(0);
@@ -202,14 +208,14 @@ fn an_input_in_the_place_of_a_ledger_is_no_damage() {
     for command in ["report", "status", "resume", "retry", "verify", "audit"] {
         let done = world.call(&[command, "users.csv"]).code(2);
         let done = done.says("`users.csv` is no ledger");
-        let done = done.says(&format!("did you mean `{LEDGER}`?"));
+        let done = done.says(&format!("help: name `{LEDGER}`"));
         assert!(!done.err.contains("damage"), "{}", done.err);
     }
     for (name, code, says) in [
         (
             "others.txt",
             2,
-            "the ledger of an input is called INPUT.ledger.jsonl",
+            "help: name a file that ends in `.ledger.jsonl`",
         ),
         ("others.jsonl", 4, "this may be no ledger at all"),
     ] {
@@ -252,4 +258,45 @@ fn every_format_is_read_through_the_program() {
         world.call(&args).code(0);
     }
     assert_eq!(world.deletions().len(), 12);
+}
+
+/// What people typed in the place of a command is answered with the command that they mean, below a label.
+#[test]
+fn a_word_that_is_no_command_is_answered_with_the_one_it_means() {
+    let world = World::of_users(1);
+    for (typed, says) in [
+        (&["users.csv"][..], "help: `userpurge plan users.csv`"),
+        (&["version"], "help: `userpurge --version`"),
+        (&["help", "quotas"], "did you mean `limits`?"),
+        (&["plam"], "help: a similar subcommand exists: 'plan'"),
+    ] {
+        let done = world.call(typed).code(2).says(says);
+        assert!(!done.err.contains("tip:"), "{}", done.err);
+    }
+}
+
+/// A dry run ends with the command that does it.
+#[test]
+fn a_dry_run_names_the_run() {
+    let world = World::of_users(1);
+    let dry = [&RUN[..], &["--dry-run"]].concat();
+    let next = format!("next: userpurge {}", RUN.join(" "));
+    let done = world.call(&dry).code(0).says(&next);
+    assert!(!done.out.contains("--dry-run"), "{}", done.out);
+}
+
+/// Of two columns that may hold the ids, the command names the one whose cells are some.
+#[test]
+fn the_help_of_an_export_without_a_known_column_is_the_command_with_the_likely_one() {
+    let world = World::new();
+    world.write(
+        "zoho.csv",
+        "Record Id,Owner Id,Email\n554000000012345,554000000000001,a@shop.example\n554000000012346,554000000000001,b@shop.example\n",
+    );
+    let plan = ["plan", "zoho.csv", "--account", "crm", "--action", "delete"];
+    let help = format!(
+        "help: `userpurge {} --id-column 'Record Id'`",
+        plan.join(" ")
+    );
+    world.call(&plan).code(2).says(&help);
 }

@@ -571,7 +571,7 @@ fn a_secret_that_cannot_be_had_is_told_with_its_line_and_never_shown() {
             secret("[\"hunter2-hunter2\"]"),
             secret("{}"),
         ]), @r#"
-        `accounts.acme.oauth_token` in `userpurge.toml`, line 4, cannot be used: environment variable `NO_SUCH_VARIABLE` is not set, or is no UTF-8 text; set it and try again
+        `accounts.acme.oauth_token` in `userpurge.toml`, line 4, cannot be used: environment variable `NO_SUCH_VARIABLE` is not set, or not to UTF-8 text; set it and try again
         `accounts.acme.oauth_token` in `userpurge.toml`, line 4, cannot be used: environment variable `EMPTY` is empty; put the secret there
         `accounts.acme.oauth_token` in `userpurge.toml`, line 4, cannot be used: `env` names nothing that could hold a secret; a secret is a string, { env = "NAME" }, { file = "PATH" } or { command = ["PROGRAM", …] }
         `accounts.acme.oauth_token` in `userpurge.toml`, line 4, cannot be used: file `no/such/file` cannot be read; check that it exists and that this user may read it: No such file or directory (os error 2)

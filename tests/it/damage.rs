@@ -175,12 +175,12 @@ fn a_wrong_id_column_is_named_with_the_right_one_and_a_run_refuses_it() {
     No limit makes this wait.
 
     Not sent (more with `-v` and `--json`):
-      invalid, lines 2, 3, 4 and 3 more: id: an id of this provider is digits only; name the column of the ids with --id-column
+      invalid, lines 2, 3, 4, … (6 in all): id: an id of this provider is digits only; name the column of the ids with --id-column
 
     warning: 6 of 7 rows hold no valid id in column `id`, and those of column `uid`
       look like ids; name it with `--id-column`
 
-    Next: userpurge plan users.csv --account acme --action delete --id-column uid
+    next: userpurge plan users.csv --account acme --action delete --id-column uid
     "#);
     let run = [&["run", "users.csv", "--yes"][..], &ACME].concat();
     let done = world.call(&run).code(2);

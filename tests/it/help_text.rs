@@ -159,7 +159,7 @@ fn help_of_run() {
     Options:
           --again <LEDGER>    Instead of INPUT: once more the rows that are done in this ledger
           --ledger <PATH>     The ledger, a new file [default: INPUT with .ledger.jsonl appended]
-      -n, --dry-run           Go up to the question, then stop
+      -n, --dry-run           Show the plan, ask nothing and send nothing
           --live              With --dry-run: read each user's state at the provider
           --config <PATH>     The configuration [default: ./userpurge.toml, XDG folder, environment]
           --notify <COMMAND>  Run this in a shell at the end, with `status --json` on its input
@@ -205,8 +205,8 @@ fn help_of_retry() {
       [LEDGER]  The ledger; left out, it is the newest in this folder
 
     Options:
-          --only <CODE_OR_OUTCOME>  Rows with this outcome or code, or standing [default: failed,
-                                    `in_doubt`]
+          --only <CODE_OR_OUTCOME>  Rows with this outcome or code, or standing [default: failed, answer
+                                    missing]
           --ref <REF>               Of these, only rows with this reference (may be repeated)
           --head <HASH>             Refuse a ledger with another fingerprint than this
           --config <PATH>           The configuration [default: ./userpurge.toml, XDG folder,
@@ -441,10 +441,10 @@ fn the_two_that_read_an_input_share_their_options() {
     Reading the input:
           --account <NAME>         The account of rows that name none
           --action <NAME>          The action of rows that name none; `userpurge providers` lists all
-          --id-column <NAME>       Column of the user's id, dotted if nested [default: id, `user_id`, …]
+          --id-column <NAME>       Column of the user's id, dotted if nested [default: id, user id, …]
           --account-column <NAME>  Column of the account, or none [default: account, provider, system]
           --action-column <NAME>   Column of the action [default: action, operation]
-          --ref-column <NAME>      Column of your reference [default: ref, ticket, `request_id`, …]
+          --ref-column <NAME>      Column of your reference [default: ref, ticket, request id, …]
           --format <FORMAT>        auto, csv, tsv, jsonl, json, ids, xlsx or ods [default: auto]
           --delimiter <C>          What parts cells of csv; tab for a tab [default: as the header shows]
           --header-line <N>        The line of the header of a table that has a title above it
@@ -463,7 +463,7 @@ fn the_two_that_read_an_input_share_their_options() {
           --until <HH:MM>        Begin no more rows after this local time; exit 3, `resume` goes on
           --max-failures <N|P%>  Stop an account after so many failures [default: 50 of 1,000 rows]
           --attempts <N>         Tries for one request [default: 6]
-          --concurrency <N>      Requests under way for one account, 1 to 1000 [default: as configured]
+          --concurrency <N>      Requests in flight for one account, 1 to 1000 [default: as configured]
           --max-delete <N>       With more rows than this to delete, exit 2 and send nothing
           --ignore-pauses        Send although a server asked for a wait that is not over
       -y, --yes                  Ask nothing (without a terminal, run and retry need this or --confirm)

@@ -284,7 +284,7 @@ fn an_answer_is_judged_when_it_is_typed_and_those_before_are_kept() {
     client_secret = { file = "~/zoho.txt" }
     refresh_token = { file = "refresh.txt" }
     "#);
-    done.says("Next: set `SUPPORT_TOKEN`, put the secret into `/")
+    done.says("next: set `SUPPORT_TOKEN`, put the secret into `/")
         .says("/zoho.txt`, put the secret into `refresh.txt`, then try");
 }
 
@@ -484,7 +484,7 @@ fn check_names_rights_limits_and_what_ends_and_the_same_as_json() {
         acme: Zendesk Support at sandbox, as Operations, user 361808000001, role admin
           rights: an admin may delete users, also for good; an OAuth token needs the scopes users:read and users:write as well
           limits: 700/1m, 699 requests left, anew in [n] s
-          warning: Zendesk turns an API token off that nobody used for 30 days, makes none any more, and takes none from 2027-04-30 on; make an OAuth client with the grant `client_credentials` in Admin Center > Apps and integrations > APIs > OAuth clients, and write `client_id` and `client_secret` instead of `email` and `api_token`
+          warning: Zendesk no longer creates API tokens, turns off one that nobody used for 30 days, and takes none from 2027-04-30 on; make an OAuth client with the grant `client_credentials` in Admin Center > Apps and integrations > APIs > OAuth clients, and write `client_id` and `client_secret` instead of `email` and `api_token`
         chat: Sunshine Conversations at sandbox/5963c0d619a30a2e00de36b8, as Sandbox, role key of this app
           rights: a key that is taken may delete users of its app
           limits: the answer does not tell any

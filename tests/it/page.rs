@@ -9,7 +9,7 @@ fn page(out: &str) -> String {
     let mut page = String::new();
     for line in out.lines() {
         assert!(
-            line.chars().count() <= 80 || line.contains("Next: ") || line.contains(", line"),
+            line.chars().count() <= 80 || line.contains("next: ") || line.contains(", line"),
             "wider than a terminal: {line}"
         );
         // Of another day's end, which is longer.
@@ -78,7 +78,7 @@ fn a_plan_says_what_will_be_done_to_whom_what_will_not_and_what_to_type_next() {
     chat: Sunshine Conversations at HOST/5963c0d619a30a2e00de36b8
       delete 2 users: for good, with the conversations; cannot be undone; no wait
         first 5fe0a0f0b5e2a4001c8d0001, last 5fe0a0f0b5e2a4001c8d0002
-      delete-personal-information 1 user: clears the profile, keeps the
+      delete-personal-information of 1 user: clears the profile, keeps the
         conversations; cannot be undone; no wait
         kim@example.com
       left after it: the user at Zendesk Support, who is deleted there
@@ -89,15 +89,14 @@ fn a_plan_says_what_will_be_done_to_whom_what_will_not_and_what_to_type_next() {
     Takes at least 1 h 10 min (Zendesk Support allows 700 permanent deletions in 10
 
     Not sent (more with `-v` and `--json`):
-      invalid, lines 5247, 5248, 5249 and 1,209 more: id: the id is in scientific notation, so its last digits are lost; format the column as text and export again
+      invalid, lines 5247, 5248, 5249, … (1,212 in all): id: the id is in scientific notation, so its last digits are lost; format the column as text and export again
       invalid, line 6461: account: no account has the name in the row; did you mean `acme`? (accounts: acme, chat, crm)
       invalid, line 6462: action: the row names no action, and deleting is never a default; give one with `--action` (delete: soft delete at Zendesk, elsewhere for good; permanently-delete: soft-deleted users for good; purge: soft delete, then for good), or a column of actions
-      protected, line 4: id: the id stands in the protect list
-      duplicate, lines 6459, 6460: the same account, action and id stands earlier in the file
+      and 2 more reasons
     A canary goes first: 5 rows of each account; the others follow only if all of
     these are done.
 
-    Next: userpurge run 'my users.csv' --protect vips.txt --canary 5
+    next: userpurge run 'my users.csv' --protect vips.txt --canary 5
     "#);
     assert!(world.sandbox().log(None).is_empty());
 

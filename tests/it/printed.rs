@@ -20,7 +20,7 @@ fn commands(text: &str) -> BTreeSet<String> {
         .step_by(2)
         .map(|it| it.replace('\n', " "));
     let next = text.lines().filter_map(|line| {
-        let behind = || Some(line.split_once("Next: ")?.1);
+        let behind = || Some(line.split_once("next: ")?.1);
         let next = line.strip_prefix("next ");
         next.or_else(|| line.strip_prefix("next: ")).or_else(behind)
     });
@@ -111,7 +111,7 @@ fn of_a_run_that_is_finished() {
     ]);
     let mended = done
         .err
-        .split("Once they are fixed: ")
+        .split("next: ")
         .nth(1)
         .unwrap_or_else(|| panic!("{done:?}"));
     assert!(
@@ -177,7 +177,8 @@ fn a_code_that_no_row_has_is_told_with_those_that_rows_have() {
         .call(&retry)
         .code(2)
         .says("did you mean `RecordInvalid`?")
-        .says("the codes in this ledger are RecordInvalid");
+        .says(&format!("help: `userpurge report {LEDGER} --format md`"))
+        .says("codes in this ledger: RecordInvalid");
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn saved(users: u64, more: &[&str]) -> World {
     world
         .call(&[&PLAN[..], &["-o", SAVED], more].concat())
         .code(0)
-        .says(&format!("Saved. Next: userpurge run {SAVED}"));
+        .says(&format!("next: userpurge run {SAVED}"));
     world
 }
 

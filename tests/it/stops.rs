@@ -542,7 +542,7 @@ fn a_bad_canary_stops_its_account_alone_and_the_next_resume_sends_another() {
     world.seed(json!({"zendesk": [third, eighth]}));
     run(&world, &CANARY)
         .code(3)
-        .says("1 of the first 5 rows ended badly, first line 4: refused")
+        .says("1 of the first 5 rows not done, first line 4: refused")
         .says("look at that row first");
     assert_eq!(sent(&world, "acme").len(), 5);
     let status = world.status(LEDGER);

@@ -84,7 +84,7 @@ fn a_text_is_cut(
 }
 
 /// Phrases that are banned, each with what to say instead.
-const BANNED: [(&str, &str); 15] = [
+const BANNED: [(&str, &str); 23] = [
     ("at the quota", "at least"),
     ("ended well", "done"),
     ("ended otherwise", "not done"),
@@ -100,6 +100,14 @@ const BANNED: [(&str, &str); 15] = [
     ("besides 1", "skipped 1"),
     ("about to be sent", "delete N users?"),
     ("not answered: in doubt", "answer missing"),
+    (" at once", "together, or immediately"),
+    ("under way", "in flight"),
+    ("in doubt", "answer missing"),
+    (" mend ", "fix"),
+    ("the head ", "the fingerprint"),
+    ("goes on at", "continues at"),
+    ("ended badly", "not done"),
+    ("for your eyes", "which only you can read"),
 ];
 
 /// The string literals of the code, its comments and tests left out, and the texts of help.

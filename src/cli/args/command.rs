@@ -192,7 +192,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "PATH")]
     pub ledger: Option<PathBuf>,
 
-    /// Go up to the question, then stop
+    /// Show the plan, ask nothing and send nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
 
@@ -227,7 +227,7 @@ pub struct GoOnArgs {
 /// `retry`.
 #[derive(Debug, Args)]
 pub struct RetryArgs {
-    /// Rows with this outcome or code, or standing [default: failed, `in_doubt`]
+    /// Rows with this outcome or code, or standing [default: failed, answer missing]
     #[arg(long, value_name = "CODE_OR_OUTCOME")]
     pub only: Vec<String>,
 

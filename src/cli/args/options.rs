@@ -39,7 +39,7 @@ pub struct RowsArgs {
     #[arg(long, value_name = "NAME", value_parser = parse_action)]
     pub action: Option<Action>,
 
-    /// Column of the user's id, dotted if nested [default: id, `user_id`, …]
+    /// Column of the user's id, dotted if nested [default: id, user id, …]
     #[arg(long, value_name = "NAME")]
     pub id_column: Option<String>,
 
@@ -51,7 +51,7 @@ pub struct RowsArgs {
     #[arg(long, value_name = "NAME")]
     pub action_column: Option<String>,
 
-    /// Column of your reference [default: ref, ticket, `request_id`, …]
+    /// Column of your reference [default: ref, ticket, request id, …]
     #[arg(long, value_name = "NAME")]
     pub ref_column: Option<String>,
 
@@ -134,7 +134,7 @@ pub struct PaceArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=ATTEMPTS_MAX))]
     pub attempts: Option<u32>,
 
-    /// Requests under way for one account, 1 to 1000 [default: as configured]
+    /// Requests in flight for one account, 1 to 1000 [default: as configured]
     #[arg(long, value_name = "N", value_parser = parse_concurrency)]
     pub concurrency: Option<NonZeroU32>,
 
@@ -239,7 +239,7 @@ impl RoleArgs {
                 let text =
                     format!("`--include-role {role}` names no role that is protected{meant}");
                 let known = KNOWN_ROLES.join("`, `");
-                return Err(CliError::refuse(text, format!("the roles are `{known}`")));
+                return Err(CliError::refuse(text, format!("name one of `{known}`")));
             }
         }
         Ok(())

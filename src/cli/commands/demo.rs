@@ -12,6 +12,7 @@ use crate::cli::{CliError, ExitCode};
 use crate::domain::Outcome;
 use crate::ledger::{Disk, LedgerState, make_private_folder};
 use crate::sandbox::{self, DEMO_CSV, Latency, Running, Sandbox, SandboxOptions, Settings};
+use crate::words::shell_path;
 
 /// The sandbox's quotas are this much quicker than the real ones: ten minutes pass in six seconds.
 const SCALE: f64 = 100.0;
@@ -48,8 +49,9 @@ pub(in crate::cli) async fn execute(disk: &dyn Disk) -> Result<ExitCode, CliErro
     let agrees = judge(&running, &ledger)?;
     running.shutdown().await;
     put_page(&format!(
-        "\n{agrees}\nNext:\n  userpurge audit {ledger}\n  userpurge init           a configuration of your own accounts\n  userpurge sandbox        the same providers, to try your own file against\n  userpurge --help",
-        ledger = ledger.display()
+        "\n{agrees}\nnext:\n  userpurge audit {ledger}\n  userpurge init           a configuration of your own accounts\n  userpurge sandbox --users {input}   the same providers and users; name your own file instead\n  userpurge --help",
+        ledger = shell_path(&ledger),
+        input = shell_path(folder.join("demo.csv"))
     ))?;
     // The sample holds bad rows of every kind, so a run that went well ends with 1.
     Ok(match ran {

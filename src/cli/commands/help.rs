@@ -32,7 +32,8 @@ pub(in crate::cli) fn execute(about: Option<&str>) -> Result<ExitCode, CliError>
     } else {
         let commands = program.get_subcommands().map(clap::Command::get_name);
         let known = commands.chain(TOPICS.map(|(name, ..)| name));
-        let meant = did_you_mean(closest(about, known));
+        let quotas = about.starts_with("quota").then_some("limits");
+        let meant = did_you_mean(closest(about, known).or(quotas));
         let message = format!("`{about}` is neither a command nor a topic{meant}");
         return Err(CliError::refuse(message, "`userpurge help` lists both"));
     }

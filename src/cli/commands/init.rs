@@ -32,14 +32,14 @@ pub(in crate::cli) async fn execute(named: Option<PathBuf>) -> Result<ExitCode, 
     let interview = interview(&path)?;
     write(&path, &interview.text)?;
     tell(&format!(
-        "\nwrote `{}`, for your eyes only. No secret was asked for.",
+        "\nwrote `{}`, which only you can read. No secret was asked for.",
         path.display()
     ));
     let missing = interview.missing();
     if !missing.is_empty() {
         let named = named.map_or_else(String::new, |it| format!(" --config {}", shell_path(it)));
         tell(&format!(
-            "Next: {}, then try the credentials with `userpurge check{named}`",
+            "next: {}, then try the credentials with `userpurge check{named}`",
             missing.join(", ")
         ));
         return Ok(ExitCode::Success);

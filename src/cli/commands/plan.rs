@@ -64,7 +64,8 @@ fn next(args: &PlanArgs, planned: &Planned) -> String {
         return "\nNothing in this file can be sent.".to_owned();
     }
     if let Some(output) = &args.output {
-        let mut command = format!("\nSaved. Next: userpurge run {}", words::shell_path(output));
+        let saved = words::shell_path(output);
+        let mut command = format!("\nSaved.\nnext: userpurge run {saved}");
         // The plan keeps the others.
         if let Some(max) = args.work.pace.max_delete {
             let _ = write!(command, " --max-delete {max}");
@@ -74,13 +75,7 @@ fn next(args: &PlanArgs, planned: &Planned) -> String {
         }
         return command;
     }
-    // The command line once more.
-    let again = |command: &str| {
-        let words = std::env::args().skip_while(|word| word != "plan").skip(1);
-        words.fold(format!("\nNext: userpurge {command}"), |line, word| {
-            format!("{line} {}", words::shell_word(&word))
-        })
-    };
+    let again = |command: &str| format!("\nnext: {}", words::typed_again(command, &[]));
     match planned.likely_column.as_deref().map(words::shell_word) {
         Some(column) => format!("{} --id-column {column}", again("plan")),
         None => again("run"),

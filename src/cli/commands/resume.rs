@@ -76,20 +76,20 @@ fn refuse_unknown(only: &[Only], state: &LedgerState) -> Result<(), CliError> {
     let outcomes = Outcome::ALL.map(Outcome::name);
     let words = outcomes.into_iter().chain([STANDING]);
     let meant = closest(code, words.chain(known.iter().map(String::as_str)));
-    let text = format!(
-        "`--only {code}` is no outcome, and no row of ledger `{}` has such a code{}",
-        state.path.display(),
-        did_you_mean(meant)
-    );
     let mut nearest: Vec<&String> = known.iter().collect();
     nearest.sort_by_cached_key(|it| strsim::damerau_levenshtein(code, it));
     let more = ["", " and others"][usize::from(nearest.len() > CODES_MAX)];
     let nearest = nearest.iter().take(CODES_MAX).map(|it| it.as_str());
-    let help = format!(
-        "the outcomes are {} and {STANDING}; the codes in this ledger are {}{more}",
+    let text = format!(
+        "`--only {code}` is no outcome, and no row of ledger `{}` has such a code{} (outcomes: {}, {STANDING}; \
+         codes in this ledger: {}{more})",
+        state.path.display(),
+        did_you_mean(meant),
         outcomes.join(", "),
         nearest.collect::<Vec<_>>().join(", ")
     );
+    let ledger = words::shell_path(&state.path);
+    let help = format!("`userpurge report {ledger} --format md` tells them with their rows");
     Err(CliError::refuse(text, help))
 }
 

@@ -11,6 +11,7 @@ use crate::cli::setup::Setup;
 use crate::cli::terminal::put_page;
 use crate::cli::{CliError, ExitCode};
 use crate::ledger::{Disk, LEDGER_SUFFIX, LedgerError, LedgerReader, LedgerState, LedgerWriter};
+use crate::words;
 
 /// Carries a plan out, after asking: one that is made now, or a saved one.
 pub(in crate::cli) async fn execute(args: &RunArgs, disk: &dyn Disk) -> Result<ExitCode, CliError> {
@@ -26,7 +27,8 @@ pub(in crate::cli) async fn execute(args: &RunArgs, disk: &dyn Disk) -> Result<E
     };
     match run {
         None => {
-            put_page("\nA dry run: nothing was sent.")?;
+            let next = words::typed_again("run", &["-n", "--dry-run"]);
+            put_page(&format!("\nA dry run: nothing was sent.\nnext: {next}"))?;
             Ok(ExitCode::Success)
         }
         Some(run) if args.live => Box::pin(run.show_live()).await,
@@ -75,7 +77,7 @@ async fn saved<'a>(args: &RunArgs, disk: &dyn Disk) -> Result<Option<OpenRun<'a>
         let text = format!(
             "`{option}` is about reading an input, and `{shown}` is a ledger: its rows are read already"
         );
-        let help = "leave the option off, or plan the input again";
+        let help = format!("leave `{option}` off");
         return Err(CliError::refuse(text, help));
     }
     let mut options = state.header.options.clone();

@@ -78,7 +78,7 @@ fn a_canary_that_ends_badly_stops_the_lane_and_names_the_row(
     let words = stop.said.message.unwrap();
     assert!(
         words.starts_with(&format!(
-            "2 of the first 5 rows ended badly, first line 3: {outcome}"
+            "2 of the first 5 rows not done, first line 3: {outcome}"
         )),
         "{words}"
     );

@@ -59,7 +59,7 @@ fn distinct(named: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
     }
     if ledgers.len() > LEDGERS_MAX {
         let text = format!("a report is of at most {LEDGERS_MAX} ledgers");
-        return Err(CliError::refuse(text, "make several reports"));
+        return Err(CliError::refuse(text, "name fewer of them"));
     }
     Ok(ledgers)
 }
@@ -167,5 +167,5 @@ fn write_file<T>(
 /// `path` cannot be written.
 fn not_written(path: &Path, error: &io::Error) -> CliError {
     let text = format!("could not write `{}`: {error}", path.display());
-    CliError::refuse(text, "check the free space and your rights in that folder")
+    CliError::refuse(text, "name another place with `-o` or `--out`")
 }

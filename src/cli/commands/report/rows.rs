@@ -232,7 +232,7 @@ fn path_of(ledger: &Path, input: &PlannedInput) -> PathBuf {
 /// The command that tries the failed rows again, with what the run was told of its rows.
 fn next(ledger: &Path, failed: &Path, options: &RunOptions) -> String {
     let mut command = format!(
-        "\nOnce they are fixed: userpurge run {} --done-in {}",
+        "\nnote: fix the rows of that file first\nnext: userpurge run {} --done-in {}",
         words::shell_path(failed),
         words::shell_path(ledger)
     );
