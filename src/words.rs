@@ -1,9 +1,10 @@
 //! Numbers, times and names as people read them, words as a shell takes them, and lines that fit a page.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::time::Duration;
 
-use console::measure_text_width;
+use console::{measure_text_width, style};
 use jiff::tz::TimeZone;
 use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm, fill};
 
@@ -12,8 +13,30 @@ use crate::domain::Time;
 /// How wide a label may be that a text stands beside, with the blanks behind it.
 const LABEL_MAX: usize = 24;
 
+/// The words that a person has to see before all else.
+pub const FINAL: &str = "cannot be undone";
+
+/// The first word of a failure.
+const ERROR: &str = "error:";
+
 /// Stands for a blank at which no line is broken.
 pub const UNBROKEN: &str = "\u{E000}";
+
+/// `text` with weight on what matters most, where `colours` are shown.
+pub fn weighted(text: &str, colours: bool) -> Cow<'_, str> {
+    if !colours {
+        return text.into();
+    }
+    let heavy = |words: &str| {
+        let words = style(words).bold().red();
+        words.force_styling(true).to_string()
+    };
+    let text = text.replace(FINAL, &heavy(FINAL));
+    match text.strip_prefix(ERROR) {
+        Some(rest) => (heavy(ERROR) + rest).into(),
+        None => text.into(),
+    }
+}
 
 /// A number with its thousands set apart: `1,234,567`.
 pub fn grouped(n: u64) -> String {

@@ -220,12 +220,12 @@ fn join_tenants(connections: &mut [Connection]) {
 
 /// Asks every connection who has a role that no list of users tells, but for the `included` ones, whose users
 /// may be deleted. Where a provider does not say, a person is told what that means.
-pub(super) async fn acquaint(
+pub(super) async fn find_primary_contacts(
     connections: &[Connection],
     included: &[String],
 ) -> Result<(), CliError> {
     for it in connections {
-        let untold = it.answers(it.client.acquaint(included)).await;
+        let untold = it.answers(it.client.find_primary_contact(included)).await;
         if let Some(untold) = untold.map_err(|error| it.refused(&error))? {
             tell(&format!("note: {}: {untold}", it.name));
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::CliError;
-use super::accounts::{Connection, acquaint, identify, open_connections};
+use super::accounts::{Connection, find_primary_contacts, identify, open_connections};
 use super::earlier::{Before, is_at, read_if_whole, refusal, way_past};
 use super::files::xdg_folder;
 use super::planning::absolute;
@@ -36,9 +36,9 @@ impl OpenRun<'_> {
             named: &ledgers,
             ignores_pauses: self.args.pace.ignore_pauses,
         };
-        let held = self.hold(before, has_rows)?;
-        let to_ask = |it: &AccountName| has_rows(it) && !held.contains_key(it);
-        if !held.is_empty() && !names.iter().any(to_ask) {
+        let long_pauses = self.hold(before, has_rows)?;
+        let to_ask = |it: &AccountName| has_rows(it) && !long_pauses.contains_key(it);
+        if !long_pauses.is_empty() && !names.iter().any(to_ask) {
             return Ok(false);
         }
         let deletes = !matches!(self.kind, WorkKind::Verify);
@@ -62,7 +62,7 @@ impl OpenRun<'_> {
                 let tenant = connection.tenant().unwrap_or_default();
                 self.refuse_denied(&connection.name, tenant)?;
             }
-            acquaint(&self.connections, &options.include_roles).await?;
+            find_primary_contacts(&self.connections, &options.include_roles).await?;
         }
         self.check_tenants()?;
         if is_run {
@@ -76,7 +76,7 @@ impl OpenRun<'_> {
             let stated = it.client.with(|lane| lane.stated_limit()).flatten();
             (self.setup.stated).extend(stated.map(|stated| (it.name.clone(), stated)));
         }
-        (self.tenants, self.held) = (tenants, held);
+        (self.tenants, self.long_pauses) = (tenants, long_pauses);
         Ok(true)
     }
 
@@ -156,20 +156,20 @@ impl OpenRun<'_> {
         before: Before<'_>,
         has_rows: impl Fn(&AccountName) -> bool,
     ) -> Result<BTreeMap<AccountName, LaneStop>, CliError> {
-        let mut held = before.held(&self.setup);
-        held.retain(|name, _| has_rows(name));
-        for stop in held.values() {
+        let mut long_pauses = before.long_pauses(&self.setup);
+        long_pauses.retain(|name, _| has_rows(name));
+        for stop in long_pauses.values() {
             match self.kind {
                 WorkKind::Run(_) => return Err(refusal(stop, ", as an earlier ledger tells")),
                 WorkKind::Verify => return Err(refusal(stop, "")),
                 WorkKind::Resume | WorkKind::Retry(_) => tell(&format!(
                     "{}; nothing was sent to it; {}",
-                    text::stop_told(stop),
+                    text::describe_stop(stop),
                     way_past(None)
                 )),
             }
         }
-        Ok(held)
+        Ok(long_pauses)
     }
 
     /// Refuses an account whose tenant is called by a `name` that holds a word of `deny_tenants`.

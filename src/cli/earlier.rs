@@ -13,7 +13,7 @@ use crate::config::AccountSettings;
 use crate::domain::{
     AccountName, LaneStop, Paused, ProviderKind, Said, StopKind, Time, Uptime, WallClock,
 };
-use crate::lane::limits::{Earlier, LimitsSpec, PAUSE_WAITED_MAX, Past};
+use crate::lane::limits::{Earlier, LimitsSpec, PAUSE_WAITED_MAX, PriorRequest};
 use crate::ledger::LedgerState;
 use crate::report::{Summary, text};
 use crate::words;
@@ -74,9 +74,9 @@ impl<'a> Before<'a> {
         account: &AccountSettings,
         there: &[&AccountName],
         spec: &LimitsSpec,
-    ) -> Vec<Past> {
+    ) -> Vec<PriorRequest> {
         let ledgers = self.ledgers(account, there).into_iter();
-        let mut past: Vec<Past> = ledgers
+        let mut past: Vec<PriorRequest> = ledgers
             .flat_map(|(state, names)| still_counted(state, spec, &names))
             .collect();
         past.sort_by_key(|past| (std::cmp::Reverse(past.ago), past.ahead));
@@ -104,12 +104,12 @@ impl<'a> Before<'a> {
 
     /// The accounts of the configuration that have to wait, each with the stop that says until when.
     /// Accounts at one tenant wait together: the tenant counts their requests together.
-    pub(super) fn held(self, setup: &Setup) -> BTreeMap<AccountName, LaneStop> {
+    pub(super) fn long_pauses(self, setup: &Setup) -> BTreeMap<AccountName, LaneStop> {
         let now = self.own.map_or_else(|| WallClock::system().now(), now_of);
         let known = self.own.map(LedgerState::accounts).unwrap_or_default();
         let tenant = |name: &AccountName| known.get(name).map(|it| (it.provider, &it.tenant));
         let accounts = setup.outline.accounts.iter();
-        let held = accounts.filter_map(|account| {
+        let long_pauses = accounts.filter_map(|account| {
             let name = &account.name;
             let same = known.keys().filter(|it| tenant(it) == tenant(name));
             let there: Vec<_> = same.chain([name]).collect();
@@ -117,7 +117,7 @@ impl<'a> Before<'a> {
             let (pause, _) = pauses.find(|(pause, left)| is_long(pause) && !left.is_zero())?;
             Some((name.clone(), stop(name.clone(), pause, now)))
         });
-        held.collect()
+        long_pauses.collect()
     }
 }
 
@@ -135,7 +135,11 @@ pub(super) fn is_at(
 }
 
 /// The requests of `state` that may still hold a slot of `spec`, of the `accounts` that share it.
-fn still_counted(state: &LedgerState, spec: &LimitsSpec, accounts: &[AccountName]) -> Vec<Past> {
+fn still_counted(
+    state: &LedgerState,
+    spec: &LimitsSpec,
+    accounts: &[AccountName],
+) -> Vec<PriorRequest> {
     if accounts.is_empty() {
         return Vec::new();
     }
@@ -174,7 +178,7 @@ pub(super) fn way_past(command: Option<String>) -> String {
 
 /// Says that nothing was sent, as an account has to wait; `who`: who tells of it.
 pub(super) fn refusal(stop: &LaneStop, who: &str) -> CliError {
-    let text = format!("{}{who}; nothing was sent", text::stop_told(stop));
+    let text = format!("{}{who}; nothing was sent", text::describe_stop(stop));
     let help = format!("wait until then; {}", way_past(None));
     CliError::refuse(text, help)
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use console::Term;
 
-use super::terminal::{self, shown, weighted_for_stderr};
+use super::terminal::{self, escape_controls, weighted_for_stderr};
 use crate::config::ConfigError;
 use crate::input::{Excerpt, InputError, ReadOptions};
 use crate::ledger::{LEDGER_SUFFIX, LedgerDamage, LedgerError};
@@ -164,12 +164,12 @@ impl CliError {
         let line = |label: &str, text: &str| {
             // Line breaks would make one failure look like several.
             let words: Vec<_> = text.split_whitespace().collect();
-            let line = format!("{label}: {}", shown(&words.join(" ")));
+            let line = format!("{label}: {}", escape_controls(&words.join(" ")));
             columns.map_or_else(|| line.clone(), |columns| folded(&line, columns))
         };
         writeln!(to, "{}", weighted_for_stderr(&line("error", &self.message)))?;
         if let Some(place) = &self.place {
-            write!(to, "{}", shown(place))?;
+            write!(to, "{}", escape_controls(place))?;
         }
         if let Some(help) = &self.help {
             writeln!(to, "{}", line("help", help))?;
@@ -228,11 +228,11 @@ impl From<LedgerError> for CliError {
         if let LedgerError::Damaged { path, reason, .. } = &error
             && *reason == LedgerDamage::NotAHeader
         {
-            let shown = path.display().to_string();
-            let its = format!("{shown}{LEDGER_SUFFIX}");
+            let displayed = path.display().to_string();
+            let its = format!("{displayed}{LEDGER_SUFFIX}");
             let is_input = Path::new(&its).exists();
             if is_input || path.extension().is_none_or(|it| it != "jsonl") {
-                let what = format!("`{shown}` is no ledger: it does not begin like one");
+                let what = format!("`{displayed}` is no ledger: it does not begin like one");
                 let usual = || format!("name a file that ends in `{LEDGER_SUFFIX}`");
                 let meant = is_input.then(|| format!("name `{its}`"));
                 return Self::refuse(what, meant.unwrap_or_else(usual));

@@ -115,9 +115,9 @@ impl TokenStore for DiskTokenStore {
         let path = path.ok_or(
             "neither XDG_STATE_HOME nor HOME is set, so the next refresh token cannot be kept",
         )?;
-        let shown = path.display();
+        let displayed = path.display();
         let is_ours = lock_for_good(&path.with_extension("lock"));
-        if !is_ours.map_err(|error| format!("`{shown}` cannot be used: {error}"))? {
+        if !is_ours.map_err(|error| format!("`{displayed}` cannot be used: {error}"))? {
             let why = "another process, or another account here, uses the same refresh token, which only \
                 one may; wait until it is over";
             return Err(why.to_owned());
@@ -125,7 +125,7 @@ impl TokenStore for DiskTokenStore {
         let kept = read_token(&path).filter(|kept| kept.token.refresh.is_some());
         if kept.is_none() && path.exists() {
             return Err(format!(
-                "`{shown}`, which holds the one refresh token that is not void, cannot be read; authorize \
+                "`{displayed}`, which holds the one refresh token that is not void, cannot be read; authorize \
                  anew, and write both new tokens to the configuration"
             ));
         }

@@ -232,9 +232,9 @@ pub(super) fn refuse_existing(
         Some(Err(LedgerError::Damaged { reason, .. })) => reason == LedgerDamage::NotAHeader,
         Some(Ok(_) | Err(_)) => false,
     };
-    let (shown, again) = (ledger.display(), again(ledger, config));
+    let (displayed, again) = (ledger.display(), again(ledger, config));
     if is_none {
-        let text = format!("`{shown}` exists already and is no ledger");
+        let text = format!("`{displayed}` exists already and is no ledger");
         return Err(CliError::refuse(
             text,
             format!("name another file with `{option}`"),
@@ -244,7 +244,7 @@ pub(super) fn refuse_existing(
         return Err(LedgerError::Locked(ledger.to_owned()).into());
     }
     let text = format!(
-        "ledger `{shown}` exists already: a run of this input has been made, begun or planned"
+        "ledger `{displayed}` exists already: a run of this input has been made, begun or planned"
     );
     let is_plan = LedgerState::read(ledger).is_ok_and(|it| it.is_saved_plan());
     let goes_on = if is_plan {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::accounts::Connection;
 use super::planning::{DoneAt, Planned};
 use super::setup::{self, Setup};
-use super::terminal::{seen, shown, width, wrapped};
+use super::terminal::{escape_controls, seen, width, wrapped};
 use crate::config::AccountSettings;
 use crate::domain::{AccountName, Action, Time, UserId, WallClock};
 use crate::lane::Until;
@@ -68,10 +68,10 @@ pub(super) fn text(setup: &Setup, planned: &Planned, connections: &[Connection])
         let _ = writeln!(text, "{}", takes(setup, plan, now));
     }
     if tracing::enabled!(tracing::Level::INFO) {
-        text.push_str(&plan.all_reasons_told(&planned.name, &planned.examples, width()));
+        text.push_str(&plan.describe_all_reasons(&planned.name, &planned.examples, width()));
     } else {
         let above = text.lines().count();
-        text.push_str(&plan.reasons_told(seen(), above));
+        text.push_str(&plan.describe_reasons(seen(), above));
     }
     if let Some(hint) = plan.column_hint(&planned.mapping, planned.likely_column.as_deref()) {
         let _ = writeln!(text, "\n{}", wrapped(&format!("warning: {hint}"), 2));
@@ -80,12 +80,12 @@ pub(super) fn text(setup: &Setup, planned: &Planned, connections: &[Connection])
 }
 
 /// The effect of rows that are tried again, and the users it is on, a line each.
-pub(super) fn orders(
+pub(super) fn actions(
     setup: &Setup,
     connections: &[Connection],
     queues: &BTreeMap<AccountName, Queues>,
 ) -> String {
-    let told = connections.iter().filter_map(|connection| {
+    let texts = connections.iter().filter_map(|connection| {
         let account = setup.account(&connection.name)?;
         let mut text = wrapped(&place(account, Some(connection)), 2) + "\n";
         for (action, rows) in queues.get(&connection.name)? {
@@ -96,7 +96,7 @@ pub(super) fn orders(
         notes(&mut text, setup, account, Duration::ZERO);
         Some(text)
     });
-    told.collect()
+    texts.collect()
 }
 
 /// Where an account leads, and as whom, once that is known.
@@ -188,7 +188,7 @@ fn head(setup: &Setup, planned: &Planned) -> Vec<String> {
         let path = Path::new(path);
         let name = path.strip_prefix(folder).unwrap_or(path).to_string_lossy();
         let ids = count(ids, "id");
-        head.push(format!("(protect list {}: {ids})", shown(&name)));
+        head.push(format!("(protect list {}: {ids})", escape_controls(&name)));
     }
     head
 }
@@ -201,11 +201,11 @@ fn done_at(planned: &Planned) -> impl Iterator<Item = &DoneAt> {
 
 /// The effect of `--canary`.
 pub(super) fn canary(rows: NonZeroU64) -> String {
-    let told = format!(
+    let sentence = format!(
         "A canary goes first: {} of each account; the others follow only if all of these are done.",
         count(rows.get(), "row")
     );
-    wrapped(&told, 0)
+    wrapped(&sentence, 0)
 }
 
 /// When the run will stop.
@@ -229,17 +229,17 @@ fn takes(setup: &Setup, plan: &Plan, now: Time) -> String {
         return "No limit makes this wait.".to_owned();
     };
     let account = setup.account(name);
-    let why = account.and_then(|it| it.limit_told(deciding_limit(&rows, &setup.limits(it)).1));
+    let why = account.and_then(|it| it.describe_limit(deciding_limit(&rows, &setup.limits(it)).1));
     let why = why.map_or_else(String::new, |why| format!(" ({why})"));
     let ends = clock(now.after(time), now, &TimeZone::system());
     let takes = duration(time);
-    let told = format!("Takes at least {takes}{why} and ends about {ends} if started now.");
-    wrapped(&told, 2)
+    let sentence = format!("Takes at least {takes}{why} and ends about {ends} if started now.");
+    wrapped(&sentence, 2)
 }
 
 /// The first and the last id of a group, as far as there is room for them: an external id may be long.
 fn between(group: &PlanGroup) -> String {
-    let id = |id: &UserId| cut(&shown(id.as_str()), ID_CHARS_MAX);
+    let id = |id: &UserId| cut(&escape_controls(id.as_str()), ID_CHARS_MAX);
     match group.rows {
         1 => id(&group.first),
         _ => format!("first {}, last {}", id(&group.first), id(&group.last)),

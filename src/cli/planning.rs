@@ -369,13 +369,13 @@ impl Planned {
     pub(super) fn of_ledger(state: &LedgerState) -> Result<Self, CliError> {
         let mut plan = Plan::default();
         let mut reader = LedgerReader::open(&state.path)?;
-        let stands = |row: u64, outcome: Option<Outcome>| match outcome {
+        let applies = |row: u64, outcome: Option<Outcome>| match outcome {
             None => state.is_planned(row),
             Some(outcome) => state.outcome_of(row) == Some(outcome),
         };
         // Bounded by the lines of the plan.
         while let Some(entry) = reader.next_entry()? {
-            plan.take(&entry, stands);
+            plan.take(&entry, applies);
             if matches!(entry, Entry::Planned(_)) {
                 break;
             }

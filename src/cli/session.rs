@@ -19,7 +19,7 @@ use super::planning::{Planned, absolute};
 use super::question;
 use super::recorder::Recorder;
 use super::setup::Setup;
-use super::terminal::{can_ask, put_page, standing, tell};
+use super::terminal::{can_ask, put_page, render_state, tell};
 use super::work::notify;
 use super::{CliError, ExitCode};
 use crate::domain::{
@@ -28,7 +28,7 @@ use crate::domain::{
 };
 use crate::lane::{FailureLimit, Lane, WorkSpec};
 use crate::ledger::{LedgerState, LedgerWriter, PlanRows, Queues, Tenants};
-use crate::plan::{Standing, count_standing, requests_of, standing_told};
+use crate::plan::{UserStates, count_state, describe_user_states, requests_of};
 use crate::run::{Durability, EventSink as _, StopSignals};
 use crate::words;
 
@@ -67,7 +67,7 @@ pub(super) struct OpenRun<'a> {
     pub(super) connections: Vec<Connection>,
     pub(super) tenants: Tenants,
     /// Accounts that have to wait for longer than a process lives.
-    pub(super) held: BTreeMap<AccountName, LaneStop>,
+    pub(super) long_pauses: BTreeMap<AccountName, LaneStop>,
 }
 
 impl<'a> OpenRun<'a> {
@@ -92,7 +92,7 @@ impl<'a> OpenRun<'a> {
             recorder: Recorder::new(),
             connections: Vec::new(),
             tenants: Tenants::new(None, tell),
-            held: BTreeMap::new(),
+            long_pauses: BTreeMap::new(),
         }
     }
 
@@ -102,14 +102,15 @@ impl<'a> OpenRun<'a> {
         let notify = || command.iter().for_each(|command| notify(command, &ledger));
         if !self.connect(&self.queues.keys().cloned().collect()).await? {
             self.writer.finish().await?;
-            put_page(&standing(&self.state))?;
+            put_page(&render_state(&self.state))?;
             notify();
             return Ok(ExitCode::Stopped);
         }
-        self.queues.retain(|name, _| !self.held.contains_key(name));
+        self.queues
+            .retain(|name, _| !self.long_pauses.contains_key(name));
         let specs = self.ask().await?;
         self.attach().await?;
-        let ahead = self.ahead(&specs);
+        let ahead = self.session_plan(&specs);
         self.begin(&ahead).await?;
         let ended = self.work(specs, ahead).await.map_err(CliError::once_begun);
         notify();
@@ -131,7 +132,7 @@ impl<'a> OpenRun<'a> {
             let begun = Entry::Session(Box::new(self.start("run", 0, Vec::new())));
             self.recorder.record(begun, Durability::Synced).await?;
             put_page(&outline_text::text(&self.setup, planned, &self.connections))?;
-            self.show_standing().await?;
+            self.show_user_states().await?;
             let next = words::typed_again("run", &["-n", "--dry-run", "--live"]);
             put_page(&format!("\nnext: {next}"))?;
             let end = Entry::end(RunState::Finished, Counts::default());
@@ -145,13 +146,13 @@ impl<'a> OpenRun<'a> {
     }
 
     /// Shows how the users of the rows to send stand.
-    async fn show_standing(&self) -> Result<(), CliError> {
+    async fn show_user_states(&self) -> Result<(), CliError> {
         let (state, include) = (&self.state, &self.setup.options.included_roles());
         for line in &self.connections {
             let Some(queues) = self.queues.get(&line.name) else {
                 continue;
             };
-            let mut standing = Standing::new();
+            let mut user_states = UserStates::new();
             for (action, rows) in queues {
                 let mut rows = PlanRows::open(state, line.name.clone(), *action, rows)?;
                 let mut tasks: Vec<Task> = Vec::new();
@@ -162,10 +163,10 @@ impl<'a> OpenRun<'a> {
                     tasks.extend(block);
                     if !tasks.is_empty() && (is_read || tasks.len() >= USERS_MAX) {
                         let ids: Vec<UserId> = tasks.iter().map(|it| it.id.clone()).collect();
-                        let states = line.client.looks(&ids).await;
+                        let states = line.client.lookup_users(&ids).await;
                         let states = states.map_err(|error| line.refused(&error))?;
                         for (task, state) in tasks.drain(..).zip(&states) {
-                            count_standing(&mut standing, &task, state, include);
+                            count_state(&mut user_states, &task, state, include);
                         }
                     }
                     if is_read {
@@ -173,7 +174,7 @@ impl<'a> OpenRun<'a> {
                     }
                 }
             }
-            put_page(&standing_told(&line.name, &standing))?;
+            put_page(&describe_user_states(&line.name, &user_states))?;
         }
         Ok(())
     }
@@ -200,8 +201,8 @@ impl<'a> OpenRun<'a> {
         let WorkKind::Run(planned) = &self.kind else {
             tell(&self.describe(count));
             if matches!(self.kind, WorkKind::Retry(_)) {
-                let orders = outline_text::orders(&self.setup, &self.connections, &self.queues);
-                tell(orders.trim_end());
+                let text = outline_text::actions(&self.setup, &self.connections, &self.queues);
+                tell(text.trim_end());
             }
             let specs = self.specs()?;
             if count > 0 {
@@ -248,7 +249,7 @@ impl<'a> OpenRun<'a> {
     /// The question to a person, in the words of the work.
     fn question(&self) -> String {
         const SOFTLY: [&str; 2] = ["soft-delete", ""];
-        let mut orders = BTreeMap::new();
+        let mut counts = BTreeMap::new();
         for connection in &self.connections {
             for (action, rows) in self.queues.get(&connection.name).into_iter().flatten() {
                 let words = match (connection.kind, *action) {
@@ -256,15 +257,15 @@ impl<'a> OpenRun<'a> {
                     (_, Action::DeletePersonalInformation) => ["clear the profile of", " for good"],
                     _ => ["delete", " for good"],
                 };
-                *orders.entry(words).or_insert(0) += rows.len();
+                *counts.entry(words).or_insert(0) += rows.len();
             }
         }
-        let told = |([does, how], users): ([&str; 2], u64)| {
+        let phrase = |([does, how], users): ([&str; 2], u64)| {
             format!("{does} {}{how}", words::count(users, "user"))
         };
         let in_time = " Zendesk deletes for good after 30 days.";
-        let later = orders.get(&SOFTLY).map_or("", |_| in_time);
-        let asked: Vec<_> = orders.into_iter().map(told).collect();
+        let later = counts.get(&SOFTLY).map_or("", |_| in_time);
+        let asked: Vec<_> = counts.into_iter().map(phrase).collect();
         let asked = asked.join(", and ");
         let (first, rest) = asked.split_at(asked.len().min(1));
         format!(
@@ -285,17 +286,17 @@ impl<'a> OpenRun<'a> {
         }
         let [count, rows] = [count, self.state.counts().total()].map(words::grouped);
         let ledger = self.state.path.display();
-        let mut told = format!("{ledger}: {count} of {rows} rows to send");
+        let mut text = format!("{ledger}: {count} of {rows} rows to send");
         for (answers, what) in missing.into_iter().zip(["checked first", "sent again"]) {
             if answers > 0 {
                 let _ = write!(
-                    told,
+                    text,
                     "; {} missing: {what}",
                     words::count(answers, "answer")
                 );
             }
         }
-        told
+        text
     }
 
     /// Says how many rows are of another organisation, as far as the callers show it.
@@ -359,7 +360,7 @@ impl<'a> OpenRun<'a> {
     }
 
     /// The work ahead of each account.
-    fn ahead(&self, specs: &BTreeMap<AccountName, WorkSpec>) -> Vec<AccountPlan> {
+    fn session_plan(&self, specs: &BTreeMap<AccountName, WorkSpec>) -> Vec<AccountPlan> {
         let account = |(name, queues): (&AccountName, &Queues)| {
             let rows: Vec<_> = queues.iter().map(|(it, rows)| (*it, rows.len())).collect();
             let mut ahead = self.state.ahead(name, queues);

@@ -1,7 +1,7 @@
 //! The two streams: data to standard output, what is said to a person, and diagnostics, to standard error.
 //!
 //! **Invariant**: nothing that came from outside (a column's or a file's name, an id, a provider's
-//! words) reaches a terminal as a command to it. See [`shown`].
+//! words) reaches a terminal as a command to it. See [`escape_controls`].
 //!
 //! Of diagnostics, other crates speak at `warn` and above only, however many `-v` there are. Below
 //! that, HTTP and TLS crates write headers and addresses, which hold tokens.
@@ -12,7 +12,7 @@ use std::io::{self, IsTerminal as _, Write};
 use std::sync::Mutex;
 
 use clap::ColorChoice;
-use console::{Term, style};
+use console::Term;
 use indicatif::MultiProgress;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -23,22 +23,16 @@ use tracing_subscriber::registry::Registry;
 use super::args::{DiagnosticsArgs, LogFormat};
 use super::recorder::locked;
 use crate::domain::WallClock;
-pub(super) use crate::domain::shown;
+pub(super) use crate::domain::escape_controls;
 use crate::ledger::LedgerState;
 use crate::report::{self, Summary};
-use crate::words::{UNBROKEN, fold, folded};
+use crate::words::{FINAL, UNBROKEN, fold, folded, weighted};
 
 /// How wide a page is at most, and where nobody looks at a terminal, in characters.
 const WIDTH_MAX: usize = 80;
 
 /// A narrower terminal breaks lines itself.
 const WIDTH_MIN: usize = 40;
-
-/// The words that a person has to see before all else.
-const FINAL: &str = "cannot be undone";
-
-/// The first word of a failure.
-const ERROR: &str = "error:";
 
 /// The bars that lines have to keep clear of; `None`: there are none.
 static BARS: Mutex<Option<MultiProgress>> = Mutex::new(None);
@@ -57,22 +51,6 @@ pub(super) fn width() -> usize {
 /// How wide the terminal is that shows standard output or standard error; `None`: none does.
 pub(super) fn seen() -> Option<usize> {
     columns(&Term::stdout()).or_else(|| columns(&Term::stderr()))
-}
-
-/// `text` with weight on what matters most, where `colours` are shown.
-fn weighted(text: &str, colours: bool) -> Cow<'_, str> {
-    if !colours {
-        return text.into();
-    }
-    let heavy = |words: &str| {
-        let words = style(words).bold().red();
-        words.force_styling(true).to_string()
-    };
-    let text = text.replace(FINAL, &heavy(FINAL));
-    match text.strip_prefix(ERROR) {
-        Some(rest) => (heavy(ERROR) + rest).into(),
-        None => text.into(),
-    }
 }
 
 /// `text` in lines that fit a page, as far as its words do; the lines after the first begin with
@@ -94,7 +72,7 @@ fn fitted<'t>(text: &'t str, stream: &Term) -> Cow<'t, str> {
 
 /// Says something to the person. A closed standard error is nobody's trouble.
 pub(super) fn tell(text: &str) {
-    let text = shown(text);
+    let text = escape_controls(text);
     let text = fitted(&text, &Term::stderr());
     let _ = writeln!(io::stderr().lock(), "{}", weighted_for_stderr(&text));
 }
@@ -106,14 +84,14 @@ pub(super) fn weighted_for_stderr(text: &str) -> Cow<'_, str> {
 
 /// Puts out what people read, in lines that fit their terminal.
 pub(super) fn put_page(text: &str) -> io::Result<()> {
-    let text = shown(text);
+    let text = escape_controls(text);
     let text = fitted(&text, &Term::stdout());
     let text = weighted(&text, console::colors_enabled());
     put_with(|out| writeln!(out, "{}", text.trim_end_matches('\n')))
 }
 
 /// Where the run of a ledger stands, which nobody is writing, and why rows are not done.
-pub(super) fn standing(state: &LedgerState) -> String {
+pub(super) fn render_state(state: &LedgerState) -> String {
     // A line that cannot be read any more is no reason to be silent about all others.
     let why = report::why(state).unwrap_or_default();
     let summary = Summary::new(state, false);
@@ -127,7 +105,7 @@ pub(super) fn put_summary(summary: &Summary) -> io::Result<()> {
 
 /// Puts data out. A reader that went away is an error.
 pub(super) fn put(text: &str) -> io::Result<()> {
-    let text = shown(text);
+    let text = escape_controls(text);
     put_with(|out| writeln!(out, "{}", text.strip_suffix('\n').unwrap_or(&text)))
 }
 

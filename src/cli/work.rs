@@ -13,14 +13,14 @@ use super::earlier::way_past_stop;
 use super::feed::{Feed, QueueSources, add_queues};
 use super::recorder::{Recorder, locked};
 use super::session::OpenRun;
-use super::terminal::{keep_clear_of, put_page, standing, tell};
+use super::terminal::{keep_clear_of, put_page, render_state, tell};
 use super::{CliError, ExitCode};
 use crate::domain::{AccountName, AccountPlan, Counted, Entry, RunState, WallClock};
 use crate::lane::{AccountEnd, WorkSpec};
 use crate::ledger::{LedgerState, LedgerWriter};
 use crate::progress::{Mode, Progress};
 use crate::report;
-use crate::run::{Client, Durability, EventSink as _, SinkFailed, run, run_notified};
+use crate::run::{Client, Durability, EventSink as _, SinkFailed, run, run_notify_command};
 
 /// How long progress rests between two looks.
 const TICK: Duration = Duration::from_millis(100);
@@ -32,7 +32,7 @@ impl OpenRun<'_> {
         specs: BTreeMap<AccountName, WorkSpec>,
         ahead: Vec<AccountPlan>,
     ) -> Result<ExitCode, CliError> {
-        let shown = Shown::start(self.args.progress, ahead, &self.recorder);
+        let progress = Shown::start(self.args.progress, ahead, &self.recorder);
         let rows = self.state.counts().total();
         let mut sources = QueueSources::new();
         let state = match self.give_out(&mut sources, specs).await {
@@ -43,11 +43,11 @@ impl OpenRun<'_> {
             Err(failure) => Err(failure),
         };
         let state = match state {
-            Ok(_) if !self.held.is_empty() => Ok(RunState::Stopped),
+            Ok(_) if !self.long_pauses.is_empty() => Ok(RunState::Stopped),
             state => state,
         };
         let ended = end(self.writer, &self.recorder, rows, state).await;
-        shown.finish().await;
+        progress.finish().await;
         let (state, ledger) = ended?;
         // Before the closing words, which end with what to do next.
         for advice in limits_advice(&self.setup.outline.accounts, &self.connections) {
@@ -65,7 +65,7 @@ impl OpenRun<'_> {
         sources: &mut QueueSources,
         mut specs: BTreeMap<AccountName, WorkSpec>,
     ) -> Result<Vec<(Client, WorkSpec)>, CliError> {
-        for stop in self.held.values() {
+        for stop in self.long_pauses.values() {
             let entry = Entry::Stop(stop.clone());
             self.recorder.record(entry, Durability::Queued).await?;
         }
@@ -147,16 +147,16 @@ pub(super) fn exit_code(state: RunState, all_good: bool, signal: Option<u8>) -> 
 fn close(ledger: &LedgerState, is_demo: bool) {
     for stop in &ledger.stops {
         // Why the only one stopped is said by progress, and below.
-        let (told, mend) = (report::text::stop_told(stop), report::mend(stop.reason));
+        let (summary, mend) = (report::text::describe_stop(stop), report::mend(stop.reason));
         tell(&match ledger.stops.len() {
             1 => format!("note: {}: {mend}", stop.account),
-            _ => format!("note: {told}; {mend}"),
+            _ => format!("note: {summary}; {mend}"),
         });
     }
     if let Some(words) = way_past_stop(ledger) {
         tell(&words);
     }
-    let page = standing(ledger);
+    let page = render_state(ledger);
     let without_next = page.rsplit_once("\nnext ").filter(|_| is_demo);
     let page = without_next.map_or(&*page, |(page, _)| page);
     // The run is over whether or not its closing words can be put out; the code must say how.
@@ -168,9 +168,9 @@ fn close(ledger: &LedgerState, is_demo: bool) {
 /// Runs the `command` of `--notify` with `status --json` of `ledger` on its standard input. A
 /// failure is said, and changes nothing.
 pub(super) fn notify(command: &str, ledger: &Path) {
-    let told = LedgerState::read(ledger).map_err(io::Error::other);
-    let told = told.map(|state| serde_json::to_string(&report::Summary::new(&state, false)));
-    let failure = told.and_then(|told| run_notified(command, &told?));
+    let summary = LedgerState::read(ledger).map_err(io::Error::other);
+    let summary = summary.map(|state| serde_json::to_string(&report::Summary::new(&state, false)));
+    let failure = summary.and_then(|summary| run_notify_command(command, &summary?));
     if let Some(why) = failure.unwrap_or_else(|error| Some(format!("cannot be run: {error}"))) {
         tell(&format!(
             "warning: `--notify {command}` {why}; the run and its ledger are as told above"

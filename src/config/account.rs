@@ -134,7 +134,7 @@ impl AccountSettings {
 
     /// In words, how much of what one of its limits allows, that of a step or of all requests, and who says
     /// so.
-    pub fn limit_told(&self, limit: Option<(Option<Step>, Quota)>) -> Option<String> {
+    pub fn describe_limit(&self, limit: Option<(Option<Step>, Quota)>) -> Option<String> {
         let Some((step, quota)) = limit else {
             let jobs = self.limits.many?.jobs_max;
             let who = self.kind().title();

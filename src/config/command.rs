@@ -98,8 +98,8 @@ mod tests {
     fn a_command_is_stopped_after_its_time() {
         for does in ["exec sleep 600", "echo x; exec >&-; exec sleep 600"] {
             let words = ["sh", "-c", does].map(str::to_owned);
-            let told = super::run(&words, Duration::from_secs(2)).unwrap_err();
-            assert!(told.to_string().contains("was stopped after 2 s"), "{told}");
+            let why = super::run(&words, Duration::from_secs(2)).unwrap_err();
+            assert!(why.to_string().contains("was stopped after 2 s"), "{why}");
         }
     }
 }

@@ -118,11 +118,11 @@ impl Document {
     /// Reads the file.
     fn read(path: &Path) -> Result<Self, ConfigError> {
         let cannot = |source| ConfigError::unreadable(path, source);
-        let shown = path.display();
+        let displayed = path.display();
         let (bytes, metadata) = read_file(path, FILE_BYTES_MAX).map_err(cannot)?;
         if bytes.len() > FILE_BYTES_MAX {
             return Err(ConfigError::new(format!(
-                "the configuration `{shown}` is longer than {FILE_BYTES_MAX} bytes; check that it is the \
+                "the configuration `{displayed}` is longer than {FILE_BYTES_MAX} bytes; check that it is the \
                  right file"
             )));
         }
@@ -130,7 +130,7 @@ impl Document {
             let good = error.utf8_error().valid_up_to();
             let line = 1 + count_lines(&error.as_bytes()[..good]);
             ConfigError::new(format!(
-                "the configuration `{shown}`, line {line}, is no UTF-8 text; save it as UTF-8"
+                "the configuration `{displayed}`, line {line}, is no UTF-8 text; save it as UTF-8"
             ))
         })?;
         Ok(Self {
@@ -232,11 +232,11 @@ impl Document {
         self.at(error, &(start..start + key.len()), &(at..at + 1))
     }
 
-    /// `error` with the line in which the bytes `marked` begin, blanked out but for the bytes `shown`.
+    /// `error` with the line in which the bytes `marked` begin, blanked out but for the bytes `visible`.
     fn at(
         &self,
         mut error: ConfigError,
-        shown: &Range<usize>,
+        visible: &Range<usize>,
         marked: &Range<usize>,
     ) -> ConfigError {
         let (start, line) = self.line_at(marked.start);
@@ -244,7 +244,7 @@ impl Document {
         let (mut before, mut length) = (0, 0);
         for (at, c) in line.char_indices() {
             let at = start + at;
-            blanked.push(if shown.contains(&at) { c } else { ' ' });
+            blanked.push(if visible.contains(&at) { c } else { ' ' });
             before += usize::from(at < marked.start);
             length += usize::from(marked.contains(&at));
         }
@@ -306,17 +306,18 @@ pub(super) fn check_account(
 
 /// The provider that the file at `path` describes, or why it is refused.
 fn read_provider(path: &Path) -> Result<ProviderFile, String> {
-    let shown = path.display();
-    let cannot = |error: io::Error| format!("the provider file `{shown}` cannot be read: {error}");
+    let displayed = path.display();
+    let cannot =
+        |error: io::Error| format!("the provider file `{displayed}` cannot be read: {error}");
     let (bytes, _) = read_file(path, FILE_BYTES_MAX).map_err(cannot)?;
     if bytes.len() > FILE_BYTES_MAX {
         return Err(format!(
-            "the provider file `{shown}` is longer than {FILE_BYTES_MAX} bytes"
+            "the provider file `{displayed}` is longer than {FILE_BYTES_MAX} bytes"
         ));
     }
     let text = io::read_to_string(bytes.as_slice()).map_err(cannot)?;
     ProviderFile::parse(&text).map_err(|FileProblem { line, why }| {
-        format!("the provider file `{shown}`, line {line}, cannot be used: {why}")
+        format!("the provider file `{displayed}`, line {line}, cannot be used: {why}")
     })
 }
 

@@ -102,8 +102,8 @@ impl Uptime {
     /// That of this machine, which no change of the clock changes; `None`: it does not tell.
     pub fn read() -> Option<Self> {
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-        let told = std::fs::read_to_string("/proc/uptime").ok()?;
-        let secs: f64 = told.split_whitespace().next()?.parse().ok()?;
+        let text = std::fs::read_to_string("/proc/uptime").ok()?;
+        let secs: f64 = text.split_whitespace().next()?.parse().ok()?;
         Some(Self {
             boot: boot.trim().to_owned(),
             ms: u64::try_from(Duration::try_from_secs_f64(secs).ok()?.as_millis()).ok()?,

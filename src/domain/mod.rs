@@ -38,7 +38,7 @@ mod clock;
 mod entry;
 mod names;
 mod outcome;
-mod planned;
+mod plan_entries;
 mod quota;
 mod task;
 mod user_state;
@@ -51,9 +51,9 @@ pub use entry::{
     Uptime,
 };
 pub(crate) use names::named;
-pub use names::{AccountName, JobId, Name, ProviderFacts, RunId, UserId, shown};
+pub use names::{AccountName, JobId, Name, ProviderFacts, RunId, UserId, escape_controls};
 pub use outcome::{Counted, Counts, Outcome, Sums};
-pub use planned::{
+pub use plan_entries::{
     AccountPlan, Agreed, AgreedAccount, AgreedBy, AgreedFile, LimitAhead, PlanEnd, PlannedInput,
     PlannedRow, PlannedRows, UnsentRows,
 };

@@ -203,8 +203,8 @@ impl Name {
             return None;
         }
         let is_it = |slot: &OnceLock<Box<str>>| **slot.get_or_init(|| text.into()) == *text;
-        let place = NAMES.iter().position(is_it)?;
-        u8::try_from(place).ok().map(Self)
+        let index = NAMES.iter().position(is_it)?;
+        u8::try_from(index).ok().map(Self)
     }
 
     /// The text.
@@ -236,22 +236,22 @@ impl Name {
 
 /// `text` with every character written out that acts on a terminal or hides from the reader, such as
 /// `\u001b`. Line feeds and tabs stay, and JSON remains the same JSON.
-pub fn shown(text: &str) -> Cow<'_, str> {
+pub fn escape_controls(text: &str) -> Cow<'_, str> {
     if !text.contains(acts) {
         return Cow::Borrowed(text);
     }
-    let mut shown = String::with_capacity(text.len() + 16);
+    let mut escaped = String::with_capacity(text.len() + 16);
     for c in text.chars() {
         if acts(c) {
             for unit in c.encode_utf16(&mut [0; 2]) {
                 // Writing to a string cannot fail.
-                let _ = write!(shown, "\\u{unit:04x}");
+                let _ = write!(escaped, "\\u{unit:04x}");
             }
         } else {
-            shown.push(c);
+            escaped.push(c);
         }
     }
-    Cow::Owned(shown)
+    Cow::Owned(escaped)
 }
 
 /// Whether `c` moves the cursor, changes colours or the direction of writing, or cannot be seen.

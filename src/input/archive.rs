@@ -66,15 +66,15 @@ pub(super) fn open_archive(
     }
     let is_file = |name: &&String| !name.ends_with('/') && !name.starts_with(MACOS);
     let files: Vec<String> = names.iter().filter(is_file).cloned().collect();
-    let place = names.iter().position(|name| is_file(&name));
-    let (Some(place), [only]) = (place, files.as_slice()) else {
+    let index = names.iter().position(|name| is_file(&name));
+    let (Some(index), [only]) = (index, files.as_slice()) else {
         let (count, names) = (files.len(), listed(&files));
         let what = format!(
             "is a ZIP archive of {count} files; unpack it, and give the one with the ids (files: {names})"
         );
         return Err(InputError::about(path, &what));
     };
-    let entry = archive.by_index(place).map_err(zipped)?;
+    let entry = archive.by_index(index).map_err(zipped)?;
     let mut copy = tempfile::tempfile().map_err(failed)?;
     let mut entry = Capped::new(entry, Some(Compression::Zip), size);
     io::copy(&mut entry, &mut copy)

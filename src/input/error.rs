@@ -109,12 +109,12 @@ impl InputError {
 
     /// The error that ended the reading of `path` on `line`.
     pub(super) fn of_reading(path: &Path, line: u64, source: io::Error) -> Self {
-        let shown = path.display();
+        let displayed = path.display();
         let refused = match source.downcast::<Refused>() {
             Ok(refused) => refused,
             Err(source) => {
                 let message = format!(
-                    "could not read `{shown}` past line {line}; check the disk or the network share it is on"
+                    "could not read `{displayed}` past line {line}; check the disk or the network share it is on"
                 );
                 return Self::of_system(path, message, source);
             }
@@ -149,7 +149,7 @@ impl InputError {
             }
             Refused::Damaged { compression, cause } => {
                 let message = format!(
-                    "could not decompress `{shown}` as {compression} past line {line}: it is damaged, cut short or not {compression} at all; fetch it again"
+                    "could not decompress `{displayed}` as {compression} past line {line}: it is damaged, cut short or not {compression} at all; fetch it again"
                 );
                 return Self::of_system(path, message, cause);
             }
@@ -160,15 +160,15 @@ impl InputError {
 
 /// Column names as a message lists them.
 pub(super) fn listed(names: &[String]) -> String {
-    let shown = |name: &String| {
-        let shown: String = name.chars().take(COLUMN_CHARS_MAX).collect();
-        let cut = if shown.len() < name.len() { "…" } else { "" };
-        format!("`{}{cut}`", shown.escape_debug())
+    let quoted = |name: &String| {
+        let start: String = name.chars().take(COLUMN_CHARS_MAX).collect();
+        let cut = if start.len() < name.len() { "…" } else { "" };
+        format!("`{}{cut}`", start.escape_debug())
     };
-    let told: Vec<_> = names.iter().take(COLUMNS_LISTED_MAX).map(shown).collect();
+    let listed: Vec<_> = names.iter().take(COLUMNS_LISTED_MAX).map(quoted).collect();
     match names.len().saturating_sub(COLUMNS_LISTED_MAX) {
         0 if names.is_empty() => "none".to_owned(),
-        0 => told.join(", "),
-        more => format!("{} and {more} more", told.join(", ")),
+        0 => listed.join(", "),
+        more => format!("{} and {more} more", listed.join(", ")),
     }
 }

@@ -15,7 +15,7 @@ use csv_core::{ReadFieldResult, ReaderBuilder};
 use regex_lite::{Captures, Regex};
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::domain::{Position, shown};
+use crate::domain::{Position, escape_controls};
 
 use super::error::{InputError, Underlined};
 use super::lines::LineReader;
@@ -147,7 +147,7 @@ impl Excerpt {
         let piece = |from: usize, to: usize| {
             let chars = self.text.chars().skip(from).take(to.saturating_sub(from));
             let text: String = chars.map(|c| if c == '\t' { ' ' } else { c }).collect();
-            shown(&text).into_owned()
+            escape_controls(&text).into_owned()
         };
         let (before, mark) = (piece(skipped, start), piece(start, end));
         let after = piece(end, skipped + width);

@@ -253,22 +253,22 @@ impl RowReader for JsonRows {
 /// That is behind its closing quote or bracket, else before the comma or bracket that follows. `depth`: how
 /// many brackets are open. `string`: whether a string is open, and whether its next character is escaped.
 fn find_end(chunk: &[u8], depth: &mut u64, string: &mut Option<bool>) -> Option<usize> {
-    for (place, byte) in chunk.iter().enumerate() {
+    for (index, byte) in chunk.iter().enumerate() {
         match (*string, byte) {
             (Some(true), _) | (None, b'"') => *string = Some(false),
             (Some(false), b'\\') => *string = Some(true),
             (Some(false), b'"') => {
                 *string = None;
                 if *depth == 0 {
-                    return Some(place + 1);
+                    return Some(index + 1);
                 }
             }
             (None, b'[' | b'{') => *depth += 1,
-            (None, b',' | b']' | b'}') if *depth == 0 => return Some(place),
+            (None, b',' | b']' | b'}') if *depth == 0 => return Some(index),
             (None, b']' | b'}') => {
                 *depth -= 1;
                 if *depth == 0 {
-                    return Some(place + 1);
+                    return Some(index + 1);
                 }
             }
             (Some(false) | None, _) => {}

@@ -304,9 +304,9 @@ pub(super) fn no_id_column(path: &Path, columns: &[String]) -> InputError {
         _ if is_counted => "",
         _ => ", or give `--format ids` if each line begins with an id",
     };
-    let (shown, seen) = (path.display(), listed(columns));
+    let (displayed, seen) = (path.display(), listed(columns));
     let message = format!(
-        "no column of `{shown}` is known to hold user ids; name one with `--id-column`{or_list} (columns seen: {seen})"
+        "no column of `{displayed}` is known to hold user ids; name one with `--id-column`{or_list} (columns seen: {seen})"
     );
     let mut known = known_names(Field::Id).iter();
     let near = known.find_map(|known| closest(known, columns.iter().map(String::as_str)));

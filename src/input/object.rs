@@ -138,7 +138,7 @@ fn not_json(json: &str) -> RowProblem {
 /// A record with nothing but the id that `value` is.
 fn record_with_id(value: &RawValue) -> Result<Record<'_>, RowProblem> {
     let raw = value.get();
-    let told = echo(raw);
+    let echoed = echo(raw);
     let (code, reason) = match raw.as_bytes().first() {
         Some(b'"') => {
             let text = string_of(value, Field::Id)?;
@@ -156,16 +156,16 @@ fn record_with_id(value: &RawValue) -> Result<Record<'_>, RowProblem> {
                 ..Record::default()
             });
         }
-        Some(b'-') => ("negative", format!("the id{told} is a negative number")),
+        Some(b'-') => ("negative", format!("the id{echoed} is a negative number")),
         Some(b'0'..=b'9') if raw.contains(['e', 'E']) => (
             "scientific_notation",
             format!(
-                "the id{told} is in scientific notation, so its last digits are lost; export ids as text"
+                "the id{echoed} is in scientific notation, so its last digits are lost; export ids as text"
             ),
         ),
         Some(b'0'..=b'9') => (
             "decimal_point",
-            format!("the id{told} has a decimal point; export ids as text"),
+            format!("the id{echoed} has a decimal point; export ids as text"),
         ),
         Some(b'n') => ("no_id", "the id is null".to_owned()),
         Some(b't' | b'f') => ("not_an_id", "the id is true or false".to_owned()),

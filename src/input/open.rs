@@ -51,15 +51,15 @@ pub(super) const fn is_whole(head: &[u8]) -> bool {
 
 /// Opens the regular file at `path`.
 pub(super) fn open_file(path: &Path) -> Result<File, InputError> {
-    let shown = path.display();
+    let displayed = path.display();
     let error = |source: io::Error| match source.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => InputError::new(
             path,
-            format!("no file `{shown}`; check the name, or give `-` to read standard input"),
+            format!("no file `{displayed}`; check the name, or give `-` to read standard input"),
         ),
         _ => InputError::of_system(
             path,
-            format!("could not open `{shown}`; check that you may read it"),
+            format!("could not open `{displayed}`; check that you may read it"),
             source,
         ),
     };
@@ -240,9 +240,9 @@ impl Read for Digest {
 pub fn spool(reader: impl Read) -> Result<TempPath, InputError> {
     let folder = std::env::temp_dir();
     let failed = |source| {
-        let shown = folder.display();
+        let displayed = folder.display();
         let message = format!(
-            "could not copy standard input to `{shown}`; check the free space and your rights in that folder"
+            "could not copy standard input to `{displayed}`; check the free space and your rights in that folder"
         );
         InputError::of_system(&folder, message, source)
     };

@@ -464,7 +464,7 @@ fn check_header(
     (head, first_line): (&[u8], u64),
     columns: &Columns,
 ) -> Result<(), InputError> {
-    let (shown, header) = (path.display(), &resolved.columns);
+    let (displayed, header) = (path.display(), &resolved.columns);
     let names_row = columns.id.as_deref().is_some_and(is_surely_an_id);
     if has_id(header, columns) && !names_row {
         return Ok(());
@@ -472,7 +472,7 @@ fn check_header(
     if let Some(line) = header_below(head, columns).filter(|_| !names_row) {
         let line = line + first_line - 1;
         let message = format!(
-            "line {first_line} of `{shown}` is no header, and line {line} looks like it; `--header-line {line}` reads on from there"
+            "line {first_line} of `{displayed}` is no header, and line {line} looks like it; `--header-line {line}` reads on from there"
         );
         let error = InputError::new(path, message);
         return Err(error.marking(Underlined::Line(line), "this looks like the header"));
@@ -488,7 +488,7 @@ fn check_header(
     }
     if columns.id.is_none() && is_header_in_one_cell(header, columns) {
         let message = format!(
-            "each line of `{shown}` is quoted as a whole, so that it is one cell; save it again without the quotes round the lines"
+            "each line of `{displayed}` is quoted as a whole, so that it is one cell; save it again without the quotes round the lines"
         );
         return Err(InputError::new(path, message).marking(Underlined::Line(1), "this is one cell"));
     }

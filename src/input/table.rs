@@ -264,8 +264,8 @@ impl InputTable {
 
     /// Finds the column of each field, or makes one, so that a reader of the table finds the same.
     fn give_fields_their_columns(&mut self, options: &Columns) {
-        for (place, field) in FIELDS.into_iter().enumerate() {
-            self.fields[place] = match options.of(field) {
+        for (index, field) in FIELDS.into_iter().enumerate() {
+            self.fields[index] = match options.of(field) {
                 Some(NO_COLUMN) => None,
                 Some(name) => Some(self.column(trim_cell(name))),
                 None => self.known_column(field),

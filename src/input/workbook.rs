@@ -64,8 +64,8 @@ pub(super) fn copy_sheet(
     };
     let mut book = book.map_err(failed)?;
     let (name, others) = choose(path, &mut book, wanted)?;
-    let place = book.sheet_names().iter().position(|it| *it == name);
-    let unseen = hidden_rows(archive, format, place.unwrap_or_default()).map_err(failed)?;
+    let index = book.sheet_names().iter().position(|it| *it == name);
+    let unseen = hidden_rows(archive, format, index.unwrap_or_default()).map_err(failed)?;
     let mut hidden = 0;
     let mut copy = tempfile::tempfile().map_err(failed)?;
     let mut to = BufWriter::new(&copy);

@@ -45,7 +45,7 @@ pub(super) struct Account {
     /// The user of the role that no list of users tells, as lists know them; `None`: not known.
     pub(super) primary_contact: Option<String>,
     /// Whether requests for many rows are not taken here.
-    pub(super) one_by_one: bool,
+    pub(super) bulk_disabled: bool,
     pub(super) until: Option<Until>,
     pub(super) is_out_of_time: bool,
     /// Whether rows are sent, or looked at.
@@ -81,7 +81,7 @@ impl Account {
             reading_roles: BTreeSet::new(),
             soft_deleted: RoaringTreemap::new(),
             primary_contact: None,
-            one_by_one: false,
+            bulk_disabled: false,
             until: None,
             is_out_of_time: false,
             is_working: false,
@@ -117,8 +117,8 @@ impl Lane {
         let size = self.rows_begun_max() as usize;
         let account = &mut self.accounts[index];
         account.jobs = Jobs::new(jobs_max);
-        let looked_up = account.provider.lookup_max(LookupFor::Roles);
-        account.breaker = Breaker::new(work.failure_limit, looked_up);
+        let lookup_max = account.provider.lookup_max(LookupFor::Roles);
+        account.breaker = Breaker::new(work.failure_limit, lookup_max);
         account.canary = Canary::new(work.canary);
         account.include_roles = work.include_roles;
         account.until = work.until;

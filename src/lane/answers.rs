@@ -199,7 +199,7 @@ impl Lane {
             _ => (true, true, true),
         };
         if let (true, Some(permit)) = (has_limits, permit) {
-            self.learn(request, permit, reply, now);
+            self.observe_hints(request, permit, reply, now);
         }
         let account = &mut self.accounts[request.account];
         if is_theirs

@@ -88,14 +88,14 @@ pub(super) struct Breaker {
 }
 
 impl Breaker {
-    /// `looked_up`: of how many rows at once it is asked before they are sent whether the user is there.
-    pub(super) fn new(limit: FailureLimit, looked_up: usize) -> Self {
+    /// `lookup_max`: of how many rows at once it is asked before they are sent whether the user is there.
+    pub(super) fn new(limit: FailureLimit, lookup_max: usize) -> Self {
         Self {
             limit,
             bad: 0,
             recent: Recent::new(WINDOW_ROWS),
             unknown: BTreeMap::new(),
-            unknown_window: UNKNOWN_WINDOW_ROWS.max(2 * looked_up),
+            unknown_window: UNKNOWN_WINDOW_ROWS.max(2 * lookup_max),
         }
     }
 

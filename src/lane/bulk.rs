@@ -56,7 +56,7 @@ impl Lane {
             self.mark_many(&bulk.rows);
         } else {
             // This account has no such request, or its caller not the right to it.
-            self.accounts[account].one_by_one = true;
+            self.accounts[account].bulk_disabled = true;
             self.send_alone(account, bulk.rows);
         }
     }
@@ -75,7 +75,7 @@ impl Lane {
             RequestError::Account { reason: StopKind::NotPermitted | StopKind::WrongTenant, said }
                 if said.status.is_some()
         );
-        self.accounts[account].one_by_one |= is_unlike_one;
+        self.accounts[account].bulk_disabled |= is_unlike_one;
         if is_unlike_one || self.condemn(account, error, now).is_some() {
             self.send_alone(account, bulk.rows);
         }
@@ -178,10 +178,10 @@ impl Lane {
         &mut self,
         account: usize,
         asked: &[JobId],
-        told: (Option<u16>, Vec<(JobId, JobState)>),
+        seen: (Option<u16>, Vec<(JobId, JobState)>),
         now: Now,
     ) {
-        let ended = self.accounts[account].jobs.learn(asked, told, now.instant);
+        let ended = self.accounts[account].jobs.apply(asked, seen, now.instant);
         for (id, job) in ended {
             self.job_ended(account, &id, job, now);
         }

@@ -34,7 +34,7 @@ impl Lane {
             }
             (Purpose::Look(aside), Meaning::Users(states)) => {
                 let state = states.first().unwrap_or(&UserState::Unknown);
-                self.looked(aside, state, now);
+                self.lookup_answered(aside, state, now);
             }
             (Purpose::Erasure(aside), Meaning::Users(states)) => {
                 self.erasure_answered(aside, states.first(), now);

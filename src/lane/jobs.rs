@@ -176,16 +176,16 @@ impl Jobs {
     }
 
     /// Takes in what an answer says of the jobs `asked` about; returns those that ended.
-    pub fn learn(
+    pub fn apply(
         &mut self,
         asked: &[JobId],
-        (status, told): (Option<u16>, Vec<(JobId, JobState)>),
+        (status, seen): (Option<u16>, Vec<(JobId, JobState)>),
         now: Instant,
     ) -> Vec<(JobId, Job)> {
         self.is_asking = false;
         self.asked_at = Some(now);
         self.failed = 0;
-        let mut told: HashMap<JobId, JobState> = told.into_iter().collect();
+        let mut seen: HashMap<JobId, JobState> = seen.into_iter().collect();
         let mut ended = Vec::new();
         let mut took: Option<Duration> = None;
         for id in asked {
@@ -193,7 +193,7 @@ impl Jobs {
                 continue;
             };
             let so_long = now - open.since;
-            let state = told.remove(id);
+            let state = seen.remove(id);
             let is_named = state.is_some();
             let (items, is_over) = match state {
                 Some(JobState::Ended(items)) => {

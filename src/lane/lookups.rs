@@ -162,7 +162,7 @@ impl Lane {
         unlisted.retain(|user| is_asked && !batch.of(user).is_some_and(is_there));
         batch.is_close = true;
         if !self.look_up_each(id, LookupFor::UnclearAnswer, unlisted, now) {
-            self.looked_up(id, now);
+            self.end_lookup(id, now);
         }
     }
 
@@ -217,7 +217,7 @@ impl Lane {
         if purpose == LookupFor::Roles {
             self.look_up_alone(id, now);
         } else if is_close {
-            self.looked_up(id, now);
+            self.end_lookup(id, now);
         } else {
             self.look_closer(id, now);
         }
@@ -254,7 +254,7 @@ impl Lane {
     }
 
     /// A lookup is complete.
-    fn looked_up(&mut self, id: RequestId, now: Now) {
+    fn end_lookup(&mut self, id: RequestId, now: Now) {
         let Some(mut batch) = self.batches.remove(&id) else {
             return;
         };

@@ -51,7 +51,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::account::Account;
-use self::limits::{Limits, LimitsSpec, Past};
+use self::limits::{Limits, LimitsSpec, PriorRequest};
 use self::lookups::Batch;
 use self::requests::{Class, LaneRequest, Stage};
 use self::rows::Row;
@@ -96,7 +96,7 @@ pub struct AccountSpec {
     /// Its limits.
     pub limits: LimitsSpec,
     /// Requests of earlier processes that may still count, oldest first.
-    pub past: Vec<Past>,
+    pub past: Vec<PriorRequest>,
     /// A token that an earlier process left.
     pub kept: Option<KeptToken>,
     /// Tries for one request.
@@ -331,7 +331,7 @@ impl Lane {
             frees_at: now.wall.after(first),
             all_free_at: Some(now.wall.after(last)),
         };
-        self.limits.held(now.instant).map(ahead).collect()
+        self.limits.usage(now.instant).map(ahead).collect()
     }
 
     /// The highest limit for all requests of the account that the provider has stated.

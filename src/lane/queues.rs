@@ -373,7 +373,7 @@ impl Lane {
         let is_active = it.was_active();
         let bulk = account.provider.bulk();
         let is_for_many = bulk.is_some_and(|bulk| bulk.many().step == step);
-        if is_for_many && is_active && !it.is_canary && !account.one_by_one {
+        if is_for_many && is_active && !it.is_canary && !account.bulk_disabled {
             let it = &mut account.queues[queue];
             // Those who are gathered first make room for all that jobs can hold.
             it.size = BULK_ROWS_IN_HAND_MAX;
@@ -390,14 +390,14 @@ impl Lane {
             return;
         };
         let (least, most) = (bulk.many().users_min, bulk.many().users_max);
-        let one_by_one = account.one_by_one;
+        let bulk_disabled = account.bulk_disabled;
         let it = &mut account.queues[queue];
         let is_last = it.is_empty() && it.looking == 0;
         let (mut full, mut alone) = (Vec::new(), Vec::new());
-        while it.gathered.len() >= most && !one_by_one {
+        while it.gathered.len() >= most && !bulk_disabled {
             full.push(it.gathered.drain(..most).collect::<Vec<_>>());
         }
-        if one_by_one || is_last && it.gathered.len() < least.max(1) {
+        if bulk_disabled || is_last && it.gathered.len() < least.max(1) {
             alone = std::mem::take(&mut it.gathered);
         } else if is_last {
             full.push(std::mem::take(&mut it.gathered));

@@ -239,7 +239,7 @@ impl Purpose {
         })
     }
 
-    /// The meaning of the answer. `primary_contact`: see [`Provider::looked_up`].
+    /// The meaning of the answer. `primary_contact`: see [`Provider::states_of`].
     pub(super) fn parse(
         &self,
         provider: &dyn Provider,
@@ -253,7 +253,7 @@ impl Purpose {
                 ids,
                 primary_contact,
             };
-            let states = provider.looked_up(&asked, reply)?;
+            let states = provider.states_of(&asked, reply)?;
             return Ok((Meaning::Users(states), Detail::default()));
         }
         // A provider has what it was asked for.

@@ -25,13 +25,13 @@ impl Lane {
                 let end = self.settle(step, *end, heard);
                 self.end_step(step.row, end, now);
             }
-            Meaning::Look(standing) => self.look(request, Some(*standing), heard, now),
+            Meaning::Look(standing) => self.lookup(request, Some(*standing), heard, now),
             _ => {}
         }
     }
 
     /// Asks how the user of a step stands, on the side of it.
-    fn look(&mut self, request: LaneRequest, standing: Option<RowEnd>, heard: Heard, now: Now) {
+    fn lookup(&mut self, request: LaneRequest, standing: Option<RowEnd>, heard: Heard, now: Now) {
         let account = request.account;
         let aside = Aside {
             request: Box::new(request),
@@ -42,7 +42,7 @@ impl Lane {
     }
 
     /// How the user of a step stands was answered.
-    pub(super) fn looked(&mut self, aside: Aside, seen: &UserState, now: Now) {
+    pub(super) fn lookup_answered(&mut self, aside: Aside, seen: &UserState, now: Now) {
         let Some(step) = aside.request.step() else {
             return;
         };
@@ -201,7 +201,7 @@ impl Lane {
     pub(super) fn give_up(&mut self, request: LaneRequest, heard: Heard, now: Now) {
         let Some(step) = request.step() else { return };
         if step.in_doubt {
-            self.look(request, None, heard, now);
+            self.lookup(request, None, heard, now);
         } else {
             self.end_step(step.row, StepEnd::new(Outcome::Failed, heard), now);
         }

@@ -90,8 +90,8 @@ impl Lane {
     /// Records what was seen of a row's user.
     fn record_verified(&mut self, account: usize, row: &Task, state: UserState, now: Now) {
         let finding = state.finding(row.action);
-        let untold = "the provider's answers do not tell how this user stands";
-        let said = finding.map_or_else(|| Said::own("not_told", untold), |_| Said::default());
+        let unclear = "the provider's answers do not tell how this user stands";
+        let said = finding.map_or_else(|| Said::own("not_told", unclear), |_| Said::default());
         let found = (finding.unwrap_or(Finding::Unknown), Some(state));
         self.record_finding(account, row, found, said, now);
     }

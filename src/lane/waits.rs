@@ -268,7 +268,7 @@ impl Lane {
     }
 
     /// Learns of limits from headers that are the provider's.
-    pub(super) fn learn(
+    pub(super) fn observe_hints(
         &mut self,
         request: &LaneRequest,
         permit: &Permit,
@@ -281,7 +281,7 @@ impl Lane {
         let of_step = hints.endpoint.filter(|_| step.is_some());
         for (step, hint) in [(None, hints.account), (step, of_step)] {
             if let Some(hint) = hint {
-                self.limits.learn(step, permit, hint, now.instant);
+                self.limits.observe(step, permit, hint, now.instant);
             }
         }
         // Requests in flight may not be among those counted: what is left is theirs.

@@ -37,7 +37,7 @@ pub enum LedgerError {
     )]
     NoHeader(PathBuf),
     /// An older or a newer program wrote it.
-    #[error("ledger `{path}` has format {found}, {}", format_told(*found))]
+    #[error("ledger `{path}` has format {found}, {}", describe_format(*found))]
     Format {
         /// The ledger.
         path: PathBuf,
@@ -45,7 +45,7 @@ pub enum LedgerError {
         found: u32,
     },
     /// A line is not what was written.
-    #[error("ledger `{path}` {} line {line} (byte {byte}){}", reason.told()[0], reason.told()[1])]
+    #[error("ledger `{path}` {} line {line} (byte {byte}){}", reason.texts()[0], reason.texts()[1])]
     Damaged {
         /// The ledger.
         path: PathBuf,
@@ -98,7 +98,7 @@ pub enum LedgerError {
     #[error("ledger `{0}` is closed; its writer has finished")]
     Closed(PathBuf),
     /// Another process works at the tenant.
-    #[error("{}; nothing was sent", busy_told(tenant, ledger.as_deref()))]
+    #[error("{}; nothing was sent", describe_busy(tenant, ledger.as_deref()))]
     TenantBusy {
         /// The tenant, as the provider names it.
         tenant: String,
@@ -176,7 +176,7 @@ pub enum LedgerDamage {
 }
 
 /// The advice about a ledger of another format.
-fn format_told(found: u32) -> String {
+fn describe_format(found: u32) -> String {
     let known = RunHeader::FORMAT;
     if found < known {
         "which this program does not read; finish its run with userpurge 0.1, or plan the input again"
@@ -187,7 +187,7 @@ fn format_told(found: u32) -> String {
 }
 
 /// The text about the process that is busy at a tenant.
-fn busy_told(tenant: &str, ledger: Option<&Path>) -> String {
+fn describe_busy(tenant: &str, ledger: Option<&Path>) -> String {
     match ledger {
         Some(ledger) => format!(
             "another process works at tenant `{tenant}`, with ledger `{}`",
@@ -214,7 +214,7 @@ impl LedgerDamage {
     }
 
     /// The words before and behind the place in the text of an error.
-    fn told(&self) -> [String; 2] {
+    fn texts(&self) -> [String; 2] {
         let next = "the file was left as it is, go on with a copy of it that is whole";
         match self {
             Self::CutOff { .. } => ["ends before".to_owned(), format!(", and {self}")],
@@ -266,16 +266,18 @@ impl LedgerError {
             Self::Lost { path, how } => (path, how),
             _ => return None,
         };
-        let (name, shown) = (words::shell_path(path), path.display());
+        let (name, displayed) = (words::shell_path(path), path.display());
         let resume = format!("`userpurge resume {name}` goes on");
         let again = "users who are deleted already are asked for again, and end `already_gone` or `not_found`";
         Some(match how {
             LedgerLoss::Removed => format!(
                 "put back a copy of the ledger, and {resume}; without one, run the input anew: {again}"
             ),
-            LedgerLoss::Moved => format!("move the ledger back to `{shown}`, and {resume}"),
+            LedgerLoss::Moved => format!("move the ledger back to `{displayed}`, and {resume}"),
             LedgerLoss::Replaced => {
-                format!("move the ledger back to `{shown}`, or put back a copy of it, and {resume}")
+                format!(
+                    "move the ledger back to `{displayed}`, or put back a copy of it, and {resume}"
+                )
             }
             LedgerLoss::Resized { .. } => format!(
                 "look with `userpurge audit {name}`; if what is left is whole, or once a copy is put back, {resume}: {again}"

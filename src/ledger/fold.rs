@@ -1,7 +1,7 @@
 //! From entries to state: what each entry changes. No IO, no clock.
 
 use super::reader::Link;
-use super::sent::SentLog;
+use super::sent_log::SentLog;
 use super::state::{LedgerState, SESSIONS_MAX, VerificationState};
 use crate::domain::{
     AccountName, Attempted, Entry, Finding, Intent, LaneStop, Outcome, OutcomeEntry, Paused,

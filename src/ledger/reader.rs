@@ -214,7 +214,7 @@ impl<R: Read> LedgerReader<R> {
                 blocks.push((begins, lines));
             }
             let is_end = blocks.is_empty();
-            let shown = mem::take(&mut ready);
+            let checked_lines = mem::take(&mut ready);
             ready = thread::scope(|scope| {
                 let mut threads = Vec::with_capacity(BLOCKS);
                 for (begins, lines) in blocks {
@@ -222,7 +222,7 @@ impl<R: Read> LedgerReader<R> {
                     let thread = Builder::new().name("ledger-decode".to_owned());
                     threads.push(thread.spawn_scoped(scope, check).map_err(failed)?);
                 }
-                for (length, checked) in shown.into_iter().flatten() {
+                for (length, checked) in checked_lines.into_iter().flatten() {
                     let (link, entry) = self.take(length, checked)?;
                     see(&link, &entry)?;
                 }

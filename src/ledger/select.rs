@@ -125,8 +125,8 @@ impl LedgerState {
                     let account = block.account.as_ref().map_or("", AccountName::as_str);
                     let action = block.action.map_or("", Action::name);
                     let ends = block.outcomes(self.header.started_at);
-                    let stands = |row: u64| self.outcome_of(row) == Some(block.outcome);
-                    for end in ends.filter(|it| stands(it.position.row)) {
+                    let applies = |row: u64| self.outcome_of(row) == Some(block.outcome);
+                    for end in ends.filter(|it| applies(it.position.row)) {
                         let id = end.id.as_ref().map_or("", UserId::as_str);
                         let reference = end.reference.as_deref().unwrap_or_default();
                         see(end.position, [id, account, action, reference])?;

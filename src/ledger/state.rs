@@ -10,9 +10,9 @@ use roaring::RoaringTreemap;
 use super::bulks::Bulks;
 use super::chain::LedgerHead;
 use super::error::LedgerError;
-use super::planned::PlanIndex;
+use super::plan_rows::PlanIndex;
 use super::reader::{LedgerReader, Link, TornTail};
-use super::sent::{SentLog, SentRequest};
+use super::sent_log::{SentLog, SentRequest};
 use crate::domain::{
     AccountHeader, AccountName, Action, Agreed, Counted, Counts, Entry, Finding, LaneStop,
     LeftOpen, Outcome, Paused, PlanEnd, RunEnd, RunHeader, SessionStart, Step, Time, Uptime,
@@ -162,9 +162,9 @@ impl LedgerState {
     ) {
         self.is_asking = false;
         // By a clock that was set ahead since the last process, all of that would be older than it is.
-        let told = self.now(at, uptime);
-        let is_before = |it: &Time| *it <= told;
-        let jump = at.saturating_since(told);
+        let expected = self.now(at, uptime);
+        let is_before = |it: &Time| *it <= expected;
+        let jump = at.saturating_since(expected);
         for it in self.pauses.iter_mut().filter(|it| is_before(&it.at)) {
             (it.at, it.until) = (it.at.after(jump), it.until.after(jump));
         }

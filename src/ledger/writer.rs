@@ -1,5 +1,5 @@
 //! A ledger's owner and its handles: beginning a ledger, going on with one, appending, finishing.
-//! The writing itself is done on a thread, see `scribe`.
+//! The writing itself is done on a thread, see `writer_thread`.
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -12,8 +12,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::disk::Disk;
 use super::error::LedgerError;
 use super::file::LedgerFile;
-use super::scribe::{self, Acknowledgement, Message, QUEUE_MAX};
 use super::state::LedgerState;
+use super::writer_thread::{self, Acknowledgement, Message, QUEUE_MAX};
 use crate::domain::{Counts, Durability, Entry, RunHeader};
 
 /// The owner of a ledger: holds its lock and its thread. Dropped without [`LedgerWriter::finish`], the
@@ -52,13 +52,13 @@ impl LedgerWriter {
         let (queue, messages) = mpsc::channel(QUEUE_MAX);
         let (alive, ended) = oneshot::channel();
         let failure = Arc::new(OnceLock::new());
-        let told = Arc::clone(&failure);
+        let shared = Arc::clone(&failure);
         let thread = Builder::new()
             .name("ledger".to_owned())
             .spawn(move || {
                 // Dropped at the end of the thread, also when it panics.
                 let _alive: oneshot::Sender<()> = alive;
-                scribe::run(file, messages, &told)
+                writer_thread::run(file, messages, &shared)
             })
             .map_err(|source| LedgerError::io("start a thread for", path, source))?;
         Ok(Self {
@@ -121,10 +121,10 @@ impl LedgerHandle {
 
     /// Where all rows stand after what this handle has appended.
     pub async fn counts(&self) -> Result<Counts, LedgerError> {
-        let (tell, told) = oneshot::channel();
+        let (tell, receiver) = oneshot::channel();
         let asked = self.queue.send(Message::Counts(tell)).await;
         asked.map_err(|_| self.gone())?;
-        told.await.map_err(|_| self.gone())
+        receiver.await.map_err(|_| self.gone())
     }
 
     /// Puts an entry in line; given back: there is no room.

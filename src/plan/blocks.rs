@@ -145,8 +145,8 @@ impl<'s> Blocks<'s> {
 /// share a block, and a ledger keeps no cell of a row that is not sent.
 fn without_numbers(reason: &str) -> String {
     let mut words = String::with_capacity(reason.len());
-    for (place, part) in reason.split('`').enumerate() {
-        let is_quoted = place % 2 == 1;
+    for (index, part) in reason.split('`').enumerate() {
+        let is_quoted = index % 2 == 1;
         if is_quoted && (is_digits(part) || is_broken(part)) {
             let kept = words.trim_end().len();
             words.truncate(kept);

@@ -77,9 +77,9 @@ impl Planner {
                     .account
                     .map(|it| self.find(&it) != Err(None) || is_near(&it, &accounts));
                 let action = record.action.map(|it| is_near(&it, &offered));
-                for (place, fits) in [account, action].into_iter().enumerate() {
-                    has_other[place] |= fits == Some(false);
-                    columns[place].take_if(|_| fits == Some(true));
+                for (index, fits) in [account, action].into_iter().enumerate() {
+                    has_other[index] |= fits == Some(false);
+                    columns[index].take_if(|_| fits == Some(true));
                 }
             }
         }

@@ -31,7 +31,7 @@ pub(super) struct Duplicates {
 
 /// The verdict of earlier rows on a row's user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Met {
+pub(super) enum SeenBefore {
     /// No row had this action for the user.
     First {
         /// Whether a row of the same account had another action for the user.
@@ -80,15 +80,15 @@ impl Duplicates {
     }
 
     /// Remembers a row, unless it is the user's first under this account and another has the user.
-    pub(super) fn insert(&mut self, row: &ValidRow<'_>) -> Met {
+    pub(super) fn insert(&mut self, row: &ValidRow<'_>) -> SeenBefore {
         for place in &self.neighbours[row.place] {
             let other = &self.accounts[*place];
             let actions = other.actions(row.id);
             if actions & other.bit(row.action) != 0 {
-                return Met::Again;
+                return SeenBefore::Again;
             }
             if actions != 0 {
-                return Met::Elsewhere;
+                return SeenBefore::Elsewhere;
             }
         }
         let account = &mut self.accounts[row.place];
@@ -96,10 +96,10 @@ impl Duplicates {
         let bit = account.bit(row.action);
         account.used |= bit;
         if !is_first {
-            return Met::Again;
+            return SeenBefore::Again;
         }
         let has_others = account.used != bit;
-        Met::First {
+        SeenBefore::First {
             again: has_others && account.actions(row.id) != bit,
         }
     }

@@ -65,10 +65,10 @@ impl Requests {
             {
                 requests.reads = requests.reads.saturating_add(*count);
             }
-            for (place, step) in action.steps().iter().enumerate() {
+            for (index, step) in action.steps().iter().enumerate() {
                 let many = limits.many.filter(|many| many.step == *step);
                 let took = requests.add(*step, *count, many);
-                if place + 1 < action.steps().len() {
+                if index + 1 < action.steps().len() {
                     first_job = first_job.max(took);
                 }
             }

@@ -112,8 +112,8 @@ impl Planner {
         };
         if let Some(name) = &options.account {
             let found = planner.find(name).map_err(|several| {
-                let told = format!("the name `{name}` of `--account`");
-                PlanError::Account(planner.no_account(name, several, &told))
+                let naming = format!("the name `{name}` of `--account`");
+                PlanError::Account(planner.no_account(name, several, &naming))
             })?;
             planner.account = Some(found);
         }
@@ -225,7 +225,7 @@ impl Planner {
         let neighbours = |policy| {
             let others = self.accounts.iter().enumerate();
             let there = others.filter(|(_, other)| is_there(policy, other));
-            there.map(|(place, _)| place).collect()
+            there.map(|(index, _)| index).collect()
         };
         self.accounts.iter().map(neighbours).collect()
     }
@@ -395,11 +395,11 @@ impl Planner {
         self.names().collect::<Vec<_>>().join(", ")
     }
 
-    /// Why `name`, which is told as `told`, is no account's, or that of `several`.
-    fn no_account(&self, name: &str, several: Option<ProviderKind>, told: &str) -> String {
+    /// Why `name`, in words `naming`, is no account's, or that of `several`.
+    fn no_account(&self, name: &str, several: Option<ProviderKind>, naming: &str) -> String {
         match several {
             None => format!(
-                "no account has {told}{} (accounts: {})",
+                "no account has {naming}{} (accounts: {})",
                 did_you_mean(closest(name, self.names())),
                 self.all_names()
             ),
@@ -407,7 +407,7 @@ impl Planner {
                 let there = self.accounts.iter().filter(|it| it.provider == provider);
                 let names: Vec<&str> = there.map(|it| it.name.as_str()).collect();
                 format!(
-                    "{told} is {provider}, which several accounts have: {}; name the account itself",
+                    "{naming} is {provider}, which several accounts have: {}; name the account itself",
                     names.join(", ")
                 )
             }

@@ -25,8 +25,8 @@ mod judge;
 mod outline;
 mod planner;
 mod protect;
-mod standing;
 mod text;
+mod user_states;
 
 pub use blocks::{Sink, SinkError};
 pub use column::likely_id_column;
@@ -35,5 +35,5 @@ pub use judge::Sought;
 pub use outline::{PROBLEMS_MAX, Plan, PlanGroup, PlanProblem, PlanReason, Why};
 pub use planner::{PlanError, Planner};
 pub use protect::{CallerRule, PROTECTED_MAX, ProtectList};
-pub use standing::{Standing, count_standing, standing_told};
 pub use text::{counted, listed};
+pub use user_states::{UserStates, count_state, describe_user_states};

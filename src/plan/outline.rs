@@ -172,13 +172,13 @@ impl Plan {
         }
     }
 
-    /// Takes an entry with which a ledger begins. `stands`: whether a row, by its number, ends with
+    /// Takes an entry with which a ledger begins. `applies`: whether a row, by its number, ends with
     /// this outcome (`None`: is to be sent), as all entries together say.
-    pub fn take(&mut self, entry: &Entry, stands: impl Fn(u64, Option<Outcome>) -> bool) {
+    pub fn take(&mut self, entry: &Entry, applies: impl Fn(u64, Option<Outcome>) -> bool) {
         match entry {
             Entry::Plan(block) => {
                 let rows = block.rows.iter();
-                for row in rows.filter(|row| stands(row.position.row, None)) {
+                for row in rows.filter(|row| applies(row.position.row, None)) {
                     let groups = self.accounts.entry(block.account.clone()).or_default();
                     let group = groups.entry(block.action).or_insert_with(|| PlanGroup {
                         rows: 0,
@@ -192,7 +192,7 @@ impl Plan {
             }
             Entry::Unsent(block) => {
                 let rows = block.rows.iter().copied();
-                let rows = rows.filter(|it| stands(it.row, Some(block.outcome)));
+                let rows = rows.filter(|it| applies(it.row, Some(block.outcome)));
                 if [Outcome::DoneBefore, Outcome::Filtered].contains(&block.outcome) {
                     *self.outcomes.slot(block.outcome) += rows.count() as u64;
                     self.done.extend(block.account.clone());

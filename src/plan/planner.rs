@@ -10,7 +10,7 @@ use thiserror::Error;
 use super::blocks::{Blocks, Sink, SinkError};
 use super::column;
 use super::damage::{IdLook, Tally};
-use super::duplicates::{Duplicates, Met};
+use super::duplicates::{Duplicates, SeenBefore};
 use super::judge::{UnsentRow, ValidRow};
 use super::outline::{Plan, PlanGroup, Why};
 use super::protect::ProtectList;
@@ -192,18 +192,18 @@ impl Reading<'_, '_> {
 
     fn take_valid(&mut self, row: &ValidRow<'_>, look: IdLook, position: Position) {
         match self.seen.insert(row) {
-            Met::Again => {
+            SeenBefore::Again => {
                 let alike = self.accounts[row.place].alike(row.action, look);
                 alike.duplicates.insert(position.row);
                 self.blocks.end(&row.unsent(duplicate()), position);
             }
-            Met::Elsewhere => {
+            SeenBefore::Elsewhere => {
                 let reason = "another account at the same tenant has a row of this user further up, \
                               with another action; give all rows of a user to one account";
                 let why = Why::new(Outcome::Invalid, Field::Row, "other_account", reason);
                 self.end(&row.unsent(why), position);
             }
-            Met::First { .. } if self.is_done_before(row) => {
+            SeenBefore::First { .. } if self.is_done_before(row) => {
                 let reason = "an earlier ledger shows this row as good";
                 self.plan.outcomes.done_before += 1;
                 if !self.plan.done.contains(row.account) {
@@ -212,7 +212,7 @@ impl Reading<'_, '_> {
                 let why = Why::new(Outcome::DoneBefore, Field::Row, "done_before", reason);
                 self.blocks.end(&row.unsent(why), position);
             }
-            Met::First { again } => {
+            SeenBefore::First { again } => {
                 self.plan.outcomes.pending += 1;
                 let alike = self.accounts[row.place].alike(row.action, look);
                 if alike.to_send.is_empty() {

@@ -46,7 +46,7 @@ impl ProtectList {
         accounts: &[AccountPolicy],
         only: Option<usize>,
     ) -> Result<Self, PlanError> {
-        let shown = path.display();
+        let displayed = path.display();
         let error = |message, row, source| PlanError::Protect {
             path: path.to_owned(),
             message,
@@ -56,7 +56,7 @@ impl ProtectList {
         let wrong = |message: String| error(message, None, None);
         let unreadable = |source: InputError| {
             let message = format!(
-                "could not read the protect list `{shown}`, and nothing is sent without it"
+                "could not read the protect list `{displayed}`, and nothing is sent without it"
             );
             error(message, None, Some(Box::new(source.without_advice())))
         };
@@ -69,7 +69,7 @@ impl ProtectList {
         let own_ids = accounts.iter().any(|it| !it.provider.takes_external_ids());
         if let Some(column) = source.external_ids().filter(|_| own_ids) {
             return Err(wrong(format!(
-                "the column `{column}` of the protect list `{shown}` holds external ids, which protect \
+                "the column `{column}` of the protect list `{displayed}` holds external ids, which protect \
                  nobody where users have ids of their own: list those, or call the column `id` if it \
                  holds them"
             )));
@@ -79,14 +79,14 @@ impl ProtectList {
             list.take(&source, accounts, only).map_err(|problem| {
                 let why = problem.reason.split(';').next().unwrap_or_default();
                 let message = format!(
-                    "line {} of the protect list `{shown}` protects nobody: {why}; fix or remove it",
+                    "line {} of the protect list `{displayed}` protects nobody: {why}; fix or remove it",
                     position.line
                 );
                 error(message, Some((position, problem.field)), None)
             })?;
             if list.ids.len() > PROTECTED_MAX {
                 return Err(wrong(format!(
-                    "the protect list `{shown}` holds more than {PROTECTED_MAX} ids, the most that are \
+                    "the protect list `{displayed}` holds more than {PROTECTED_MAX} ids, the most that are \
                      taken; take the protected rows out of the input instead"
                 )));
             }
@@ -100,10 +100,10 @@ impl ProtectList {
 
     /// The fault of the list as a whole, of which all rows of `source` were taken; `None`: nothing.
     fn lack(&self, source: &InputSource) -> Option<String> {
-        let shown = source.path().display();
+        let displayed = source.path().display();
         if let Some(line) = source.asides().id_in_comment {
             return Some(format!(
-                "line {line} of the protect list `{shown}` begins with `#`, as a comment does, and would \
+                "line {line} of the protect list `{displayed}` begins with `#`, as a comment does, and would \
                  protect nobody: take the `#` off the id, or put a blank behind it if it is a comment"
             ));
         }
@@ -116,7 +116,7 @@ impl ProtectList {
         } else {
             return None;
         };
-        Some(format!("the protect list `{shown}` {what}"))
+        Some(format!("the protect list `{displayed}` {what}"))
     }
 
     /// Takes the row that `source` is at.
@@ -171,7 +171,7 @@ impl ProtectList {
         let mut fits_one = accounts.is_empty();
         let mut is_sure =
             (is_digits(text) && !text.starts_with('0')) || IdLook::of(text) == IdLook::Hexadecimal;
-        for (place, policy) in accounts.iter().enumerate() {
+        for (index, policy) in accounts.iter().enumerate() {
             match check_id(policy, text) {
                 Ok(id) => {
                     fits_one = true;
@@ -181,7 +181,7 @@ impl ProtectList {
                         self.ids.insert(id.into());
                     }
                 }
-                Err(why) if only.is_none_or(|only| only == place) => problem = Some(why),
+                Err(why) if only.is_none_or(|only| only == index) => problem = Some(why),
                 Err(_) => {}
             }
         }

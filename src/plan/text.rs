@@ -30,37 +30,37 @@ const EXAMPLE_INDENT: &str = "    ";
 impl Plan {
     /// Why rows are not sent, a line for each reason, cut at `width` if there is one, but for a few. So many
     /// lines stand `above`.
-    pub fn reasons_told(&self, width: Option<usize>, above: usize) -> String {
+    pub fn describe_reasons(&self, width: Option<usize>, above: usize) -> String {
         let all = self.reasons();
         let most = LINES_MAX.saturating_sub(above).clamp(SHOWN_MIN, SHOWN_MAX);
-        let shown = if all.len() > most {
+        let listed_max = if all.len() > most {
             most - 1
         } else {
             all.len()
         };
         let mut text = String::new();
-        for (number, reason) in all.iter().take(shown).enumerate() {
+        for (number, reason) in all.iter().take(listed_max).enumerate() {
             if number == 0 {
                 text.push_str("\nNot sent (more with `-v` and `--json`):\n");
             }
-            let told = format!("  {}, {}", reason.why.outcome, reason.told(LINES_SHOWN_MAX));
-            let told = match width {
-                None => told,
+            let line = format!("  {}, {}", reason.why.outcome, reason.text(LINES_SHOWN_MAX));
+            let line = match width {
+                None => line,
                 // There is room for them whole.
-                Some(width) if all.len() <= WHOLE_MAX => fold(&told, 4, width),
-                Some(width) => cut(&told, width),
+                Some(width) if all.len() <= WHOLE_MAX => fold(&line, 4, width),
+                Some(width) => cut(&line, width),
             };
-            let _ = writeln!(text, "{told}");
+            let _ = writeln!(text, "{line}");
         }
-        if all.len() > shown {
-            let _ = writeln!(text, "  and {} more reasons", all.len() - shown);
+        if all.len() > listed_max {
+            let _ = writeln!(text, "  and {} more reasons", all.len() - listed_max);
         }
         text
     }
 
     /// Why rows are not sent, in the order of their first lines, in lines of `width`, with the `examples` of
     /// the input `name`.
-    pub fn all_reasons_told(
+    pub fn describe_all_reasons(
         &self,
         name: &str,
         examples: &BTreeMap<u64, Excerpt>,
@@ -72,8 +72,8 @@ impl Plan {
                 let _ = writeln!(text, "\n{}, not sent:", reason.why.outcome);
                 heading = Some(reason.why.outcome);
             }
-            let told = format!("  {}", reason.told(usize::MAX));
-            let _ = writeln!(text, "{}", fold(&told, 4, width));
+            let line = format!("  {}", reason.text(usize::MAX));
+            let _ = writeln!(text, "{}", fold(&line, 4, width));
             if let Some(excerpt) = examples.get(&reason.example.0.row) {
                 let margin = EXAMPLE_INDENT.len() + excerpt.line.to_string().len() + " | ".len();
                 for line in excerpt.draw(name, "", width.saturating_sub(margin)).lines() {
@@ -128,7 +128,7 @@ impl Plan {
 
 impl PlanReason {
     /// The first `most` of its lines, the field and the reason.
-    fn told(&self, most: usize) -> String {
+    fn text(&self, most: usize) -> String {
         let lines = &self.lines[..self.lines.len().min(most)];
         let lines = listed("line", self.rows, lines);
         match self.why.field {

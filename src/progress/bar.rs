@@ -43,7 +43,7 @@ pub(super) struct Bars {
     lines: Vec<ProgressBar>,
     drawn: Option<Time>,
     /// The last value that the terminal itself was told.
-    told: Option<u64>,
+    displayed: Option<u64>,
     /// How wide the terminal was when it was drawn last.
     columns: usize,
 }
@@ -68,7 +68,7 @@ impl Bars {
             lines: (0..=state.accounts.len()).map(add).collect(),
             screen,
             drawn: None,
-            told: None,
+            displayed: None,
             columns: columns(),
         }
     }
@@ -80,8 +80,8 @@ impl Bars {
         }
         self.drawn = Some(now);
         let all = percent(state.total());
-        if self.told.replace(all) != Some(all) {
-            tell_terminal(self.told);
+        if self.displayed.replace(all) != Some(all) {
+            tell_terminal(self.displayed);
         }
         self.draw(state, now);
     }
@@ -200,9 +200,9 @@ fn words(line: &AccountLine<'_>, columns: usize) -> String {
     let done = grouped(line.done);
     // As wide as it will become, so that what follows stays where it is.
     let counts = format!("{done:>width$}/{rows}", width = rows.len());
-    let told = |rows: u64, what: &str| (rows > 0).then(|| format!("{} {what}", grouped(rows)));
-    let bad = told(line.not_done, "not done");
-    let soft = told(line.soft_deleted, "soft-deleted");
+    let displayed = |rows: u64, what: &str| (rows > 0).then(|| format!("{} {what}", grouped(rows)));
+    let bad = displayed(line.not_done, "not done");
+    let soft = displayed(line.soft_deleted, "soft-deleted");
     let with = |soft: Option<String>, doing: String| {
         let parts = [Some(counts.clone()), bad.clone(), soft, Some(doing)];
         let parts = parts.into_iter().flatten().filter(|part| !part.is_empty());

@@ -95,7 +95,7 @@ impl Progress {
     }
 
     /// Where it stands at `now`, a line for each account: for whoever asks in between.
-    pub fn told(&self, now: Time) -> Vec<String> {
+    pub fn status_lines(&self, now: Time) -> Vec<String> {
         let lines = self.state.lines(now, false);
         lines.map(|line| line.text(&self.state.zone)).collect()
     }

@@ -164,9 +164,9 @@ impl Slots {
         let slots = self.free_at.iter().skip(self.free_at.len() - taken);
         let slots = (free + 1..).zip(slots.copied());
         let ways = [(1, now)].into_iter().chain(slots);
-        let ways = ways.take_while(|(place, _)| *place <= requests);
-        let ends = ways.map(|(place, slot)| {
-            let more = requests - place;
+        let ways = ways.take_while(|(index, _)| *index <= requests);
+        let ends = ways.map(|(index, slot)| {
+            let more = requests - index;
             slot.max(now)
                 .after(times(round, more / quota) + times(every, more % quota) + latency)
         });

@@ -89,15 +89,15 @@ pub fn remains(kind: ProviderKind, included: &[String]) -> Vec<String> {
         // A provider file's `says` has it.
         ProviderKind::Own(_) => return Vec::new(),
     };
-    let mut told = vec![format!("left after it: {left}")];
+    let mut parts = vec![format!("left after it: {left}")];
     let is_agent = |role: &String| role.to_ascii_lowercase().ends_with("agent") || role == "admin";
     if kind == ProviderKind::Zendesk && included.iter().any(is_agent) {
-        told.push(
+        parts.push(
             "agents: their open tickets go to whoever deletes them, or to the group's oldest agent"
                 .to_owned(),
         );
     }
-    told
+    parts
 }
 
 /// The effect of an action on a user, and whether that can be undone. Zendesk's documents know no
@@ -106,11 +106,11 @@ pub fn consequence(kind: ProviderKind, action: Action) -> &'static str {
     match (kind, action) {
         (ProviderKind::Own(name), _) => {
             let facts = name.provider();
-            let told = facts.and_then(|it| {
-                let place = it.actions.iter().position(|other| *other == action)?;
-                it.consequences.get(place)
+            let own = facts.and_then(|it| {
+                let index = it.actions.iter().position(|other| *other == action)?;
+                it.consequences.get(index)
             });
-            told.map_or("as its provider file says", String::as_str)
+            own.map_or("as its provider file says", String::as_str)
         }
         (ProviderKind::Zendesk, Action::Delete) => {
             "soft delete, queued for good after 30 days; no call undoes it"

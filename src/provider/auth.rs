@@ -83,7 +83,7 @@ pub(super) fn minted(
     if matches!(reply.status, 300..=399) {
         let what =
             "the token address redirects, which it never does; look at the address in the settings";
-        return Err(verdict::condemned(StopKind::WrongTenant, "redirect", what));
+        return Err(verdict::of_account(StopKind::WrongTenant, "redirect", what));
     }
     let body = Body::of(reply);
     let Some(answer) = body.object() else {
@@ -129,7 +129,7 @@ fn no_object(reply: &Reply, body: &Body<'_>) -> Verdict {
     match reply.status {
         404 | 405 | 410 => {
             let what = format!("{http}; look at the address in the settings");
-            verdict::condemned(StopKind::WrongTenant, "no_token_endpoint", what)
+            verdict::of_account(StopKind::WrongTenant, "no_token_endpoint", what)
         }
         401 | 403 if !matches!(body, Body::Markup) => {
             let what = format!("{http}, without a word why");

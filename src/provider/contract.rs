@@ -64,7 +64,7 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// Reads the answer to [`Provider::lookup`]: how each user stands, in the order of the ids. An
     /// `Err` is never about a row. It is also for an answer that names others, or is only a part: a
     /// user missing there would be taken for deleted.
-    fn looked_up(&self, asked: &UserLookup<'_>, reply: &Reply) -> Result<Vec<UserState>, Verdict>;
+    fn states_of(&self, asked: &UserLookup<'_>, reply: &Reply) -> Result<Vec<UserState>, Verdict>;
 
     /// How many keys one [`Provider::find`] takes where `key` is among them; 0: nobody can have such a key.
     fn find_max(&self, _by: FindBy, _key: &str) -> usize {
@@ -164,7 +164,7 @@ pub trait PrimaryContact: Send + Sync {
     /// The read that tells who has it.
     fn request(&self, access: &Access) -> Request;
 
-    /// Reads the answer: what [`Provider::looked_up`] knows that user by. `None`: it names nobody. An
+    /// Reads the answer: what [`Provider::states_of`] knows that user by. `None`: it names nobody. An
     /// `Err` with `StopKind::NotPermitted` is of this read alone.
     fn found(&self, reply: &Reply) -> Result<Option<String>, Verdict>;
 

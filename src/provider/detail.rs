@@ -76,7 +76,7 @@ impl Detail {
 }
 
 /// A name or a role as it may be shown: one line, cut. It may name a person, and is never kept.
-pub(super) fn shown(text: &str) -> String {
+pub(super) fn clean_name(text: &str) -> String {
     cut(&one_line(&read(text)))
 }
 

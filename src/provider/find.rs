@@ -47,8 +47,8 @@ pub(super) fn by_key<'u>(
         _ => str::to_ascii_lowercase,
     };
     let mut places: HashMap<String, Vec<usize>> = HashMap::new();
-    for (place, key) in keys.iter().enumerate() {
-        places.entry(form(key)).or_default().push(place);
+    for (index, key) in keys.iter().enumerate() {
+        places.entry(form(key)).or_default().push(index);
     }
     let mut found = vec![Vec::new(); keys.len()];
     for user in users {
@@ -58,8 +58,8 @@ pub(super) fn by_key<'u>(
             return Err(verdict::unclear("unknown_answer", why));
         };
         let own = own(user).into_iter();
-        for place in own.filter_map(|key| places.get(&form(key))).flatten() {
-            found[*place].push(UserId::new(id.as_str()));
+        for index in own.filter_map(|key| places.get(&form(key))).flatten() {
+            found[*index].push(UserId::new(id.as_str()));
         }
     }
     Ok(found)

@@ -153,7 +153,7 @@ pub(super) fn redirected(reply: &Reply) -> Verdict {
     let what = format!(
         "HTTP {status} redirects{to}, which the API never does; set the address that answers itself"
     );
-    condemned(StopKind::WrongTenant, "redirect", what)
+    of_account(StopKind::WrongTenant, "redirect", what)
 }
 
 /// 5xx, and 408. None of them says that nothing was done, not even a 503 with a time to wait.
@@ -221,13 +221,13 @@ pub(super) fn unclear(code: &'static str, what: &str) -> Verdict {
 }
 
 /// The account is condemned for a reason of our own.
-pub(super) fn condemned(kind: StopKind, code: &'static str, what: impl AsRef<str>) -> Verdict {
+pub(super) fn of_account(kind: StopKind, code: &'static str, what: impl AsRef<str>) -> Verdict {
     Verdict::Account(kind, Detail::ours(code, what))
 }
 
 /// The credentials are not taken, for a reason of our own.
 pub(super) fn rejected(code: &'static str, what: impl AsRef<str>) -> Verdict {
-    condemned(StopKind::CredentialsRejected, code, what)
+    of_account(StopKind::CredentialsRejected, code, what)
 }
 
 /// An answer that names another user than the one asked for.

@@ -67,7 +67,7 @@ impl<'a> End<'a> {
 
     /// The row on `line` has no outcome yet.
     pub fn pending(line: u64, is_in_doubt: bool, is_soft_deleted: bool) -> Self {
-        let told = match (is_in_doubt, is_soft_deleted) {
+        let said = match (is_in_doubt, is_soft_deleted) {
             (false, false) => None,
             (false, true) => Some((
                 "soft_deleted",
@@ -84,8 +84,8 @@ impl<'a> End<'a> {
         };
         Self {
             outcome: "pending",
-            code: told.map(|(code, _)| code),
-            message: told.map(|(_, message)| message),
+            code: said.map(|(code, _)| code),
+            message: said.map(|(_, message)| message),
             line,
         }
     }
@@ -107,8 +107,8 @@ impl<W: Write> Sheet<W> {
     pub fn new(to: W, names: &[String], id: Option<usize>, read: &[usize]) -> io::Result<Self> {
         // Rows may have more cells than the header; those stand behind the added ones.
         let mut writer = WriterBuilder::new().flexible(true).from_writer(to);
-        for (place, name) in names.iter().enumerate() {
-            let is_read = read.contains(&place);
+        for (index, name) in names.iter().enumerate() {
+            let is_read = read.contains(&index);
             let name = name.as_bytes();
             writer.write_field(if is_read { name.to_vec() } else { safe(name) })?;
         }

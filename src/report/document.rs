@@ -13,7 +13,8 @@ use super::sessions::{Caller, SessionTold};
 use super::summary::Summary;
 use super::timeline::Point;
 use crate::domain::{
-    AccountName, Action, Agreed, Counts, PlannedInput, RunOptions, Sums, Time, Verified, shown,
+    AccountName, Action, Agreed, Counts, PlannedInput, RunOptions, Sums, Time, Verified,
+    escape_controls,
 };
 
 /// The keys of a report that are true of one run alone: a report over several has them in its `runs`.
@@ -116,31 +117,31 @@ impl Report {
     pub const KEYS: u32 = 2;
 
     /// The options of the run as they were typed, each with its value.
-    pub fn options_told(&self) -> Vec<(String, String)> {
-        let mut told = Vec::new();
+    pub fn describe_options(&self) -> Vec<(String, String)> {
+        let mut pairs = Vec::new();
         // Nothing in them cannot be JSON.
         let Ok(Value::Object(options)) = serde_json::to_value(&self.options) else {
-            return told;
+            return pairs;
         };
         for (key, value) in options {
             let option = match key.as_str() {
                 "include_roles" => "--include-role".to_owned(),
                 key => format!("--{}", key.replace('_', "-")),
             };
-            let told_as = |value: Value| match value {
+            let in_words = |value: Value| match value {
                 Value::String(text) => text,
                 Value::Bool(true) => String::new(),
                 value => value.to_string(),
             };
             match value {
                 Value::Array(values) => {
-                    let values = values.into_iter().map(told_as);
-                    told.extend(values.map(|it| (option.clone(), it)));
+                    let values = values.into_iter().map(in_words);
+                    pairs.extend(values.map(|it| (option.clone(), it)));
                 }
-                value => told.push((option, told_as(value))),
+                value => pairs.push((option, in_words(value))),
             }
         }
-        told
+        pairs
     }
 
     /// As one JSON object over several lines, the last with its line feed.
@@ -153,6 +154,6 @@ impl Report {
         let mut text = serde_json::to_string_pretty(&json)?;
         text.push('\n');
         // Written out, JSON stays the same JSON.
-        Ok(shown(&text).into_owned())
+        Ok(escape_controls(&text).into_owned())
     }
 }

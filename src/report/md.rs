@@ -6,7 +6,7 @@
 
 use super::Report;
 use super::html::page;
-use crate::domain::shown;
+use crate::domain::escape_controls;
 use crate::words::{count, cut};
 
 /// How many rows of a table are told.
@@ -126,7 +126,7 @@ fn block(lines: &mut Vec<String>, element: &Element<'_>) {
             add(inline(element));
             // A command is a block of code of one line.
             for it in element.elements().filter(|it| it.class == "command") {
-                add(format!("    {}", shown(&it.text())));
+                add(format!("    {}", escape_controls(&it.text())));
             }
         }
         ("dl", _) => {
@@ -211,7 +211,7 @@ fn inline(element: &Element<'_>) -> String {
 fn span(text: &str) -> String {
     let plain = |c: char| if c.is_whitespace() { ' ' } else { c };
     let text: String = text.chars().map(plain).collect();
-    let text = cut(&shown(&text), CHARS_MAX);
+    let text = cut(&escape_controls(&text), CHARS_MAX);
     if text.trim().is_empty() {
         return String::new();
     }

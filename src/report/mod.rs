@@ -10,7 +10,7 @@
 mod advice;
 pub mod csv;
 mod document;
-mod found;
+mod found_file;
 mod gather;
 pub mod html;
 pub mod md;
@@ -26,10 +26,10 @@ mod verification;
 
 pub use advice::mend;
 pub use document::{ActionDone, InputTold, LedgerTold, Report};
-pub use found::FoundFile;
+pub use found_file::FoundFile;
 pub use pauses::Pause;
 pub use reasons::{BadRow, Places, Reason, why};
-pub use refs::{RefTold, Refs, counted_elsewhere, stand_ins, write_csv as write_refs};
+pub use refs::{RefSummary, Refs, counted_elsewhere, stand_ins, write_csv as write_refs};
 pub use rows::{LEDGER_COLUMNS, RowsBack};
 pub use sessions::{Caller, SessionTold};
 pub(crate) use summary::named_config;

@@ -209,7 +209,7 @@ pub fn why(state: &LedgerState) -> Result<String, LedgerError> {
     })?;
     let mut reasons = reasons.finish("", "");
     reasons.sort_by_key(|it| std::cmp::Reverse(it.rows));
-    let told = reasons.iter().take(TOLD_MAX).map(|it| {
+    let texts = reasons.iter().take(TOLD_MAX).map(|it| {
         let words = it.message.as_ref().or(it.code.as_ref());
         let words = words.and_then(|words| words.split(';').next());
         let words = words.map(|words| format!(": {}", words.trim_end_matches('.')));
@@ -218,7 +218,7 @@ pub fn why(state: &LedgerState) -> Result<String, LedgerError> {
     });
     let more = reasons.len().saturating_sub(TOLD_MAX) as u64;
     let more = (more > 0).then(|| format!("and {}", count(more, "more reason")));
-    Ok(told.chain(more).collect::<Vec<_>>().join("; "))
+    Ok(texts.chain(more).collect::<Vec<_>>().join("; "))
 }
 
 /// Hands each outcome of the ledger of `state` to `see`; the last one of a row counts.
@@ -254,7 +254,7 @@ impl Places {
     /// The spans of `numbers`.
     pub(super) fn of(unit: &'static str, numbers: &RoaringTreemap) -> Self {
         let mut spans: Vec<(u64, u64)> = Vec::new();
-        let mut told = 0;
+        let mut counted = 0;
         for number in numbers {
             let full = spans.len() == SPANS_MAX;
             match spans.last_mut() {
@@ -262,23 +262,23 @@ impl Places {
                 _ if full => break,
                 _ => spans.push((number, number)),
             }
-            told += 1;
+            counted += 1;
         }
         Self {
             unit,
             spans,
-            left_out: numbers.len() - told,
+            left_out: numbers.len() - counted,
         }
     }
 
     /// In words, at most `max` spans, such as `lines 47, 52, 60–98 and 13 rows more`.
-    pub fn told(&self, max: usize) -> String {
+    pub fn describe(&self, max: usize) -> String {
         let mut text = self.unit.to_owned();
         if self.spans.len() > 1 || self.spans.iter().any(|(first, last)| first != last) {
             text.push('s');
         }
-        for (place, (first, last)) in self.spans.iter().take(max).enumerate() {
-            text.push_str(if place == 0 { " " } else { ", " });
+        for (index, (first, last)) in self.spans.iter().take(max).enumerate() {
+            text.push_str(if index == 0 { " " } else { ", " });
             // Writing to a string cannot fail; so below.
             let _ = match last - first {
                 0 => write!(text, "{first}"),

@@ -36,12 +36,12 @@ pub struct Refs {
     /// How many rows have no reference, or none that could be read.
     pub rows_without: u64,
     /// The references, those with rows left first; at most 1,000.
-    pub listed: Vec<RefTold>,
+    pub listed: Vec<RefSummary>,
 }
 
 /// A reference and what became of its rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RefTold {
+pub struct RefSummary {
     /// The reference.
     #[serde(rename = "ref")]
     pub reference: String,
@@ -66,14 +66,14 @@ impl Refs {
         ledgers: &[&LedgerState],
         stand_ins: &[(Place, Place)],
     ) -> Result<Option<Self>, LedgerError> {
-        let mut lists: [Vec<RefTold>; VERDICTS.len()] = Default::default();
+        let mut lists: [Vec<RefSummary>; VERDICTS.len()] = Default::default();
         let mut counts = [0; VERDICTS.len()];
-        let rows_without = each(ledgers, stand_ins, |told| {
-            let place = VERDICTS.iter().position(|it| *it == told.verdict);
-            let place = place.unwrap_or_default();
-            counts[place] += 1;
-            if lists[place].len() < LISTED_MAX {
-                lists[place].push(told);
+        let rows_without = each(ledgers, stand_ins, |summary| {
+            let index = VERDICTS.iter().position(|it| *it == summary.verdict);
+            let index = index.unwrap_or_default();
+            counts[index] += 1;
+            if lists[index].len() < LISTED_MAX {
+                lists[index].push(summary);
             }
         })?;
         let [all_gone, partly, untouched] = counts;
@@ -107,15 +107,15 @@ pub fn write_csv(to: impl Write, ledgers: &[&LedgerState]) -> Result<io::Result<
     let mut write =
         |cells: &[String]| writer.write_record(cells.iter().map(|cell| safe(cell.as_bytes())));
     let (mut written, mut count) = (write(&head), 0);
-    each(ledgers, &stand_ins(ledgers)?, |told| {
+    each(ledgers, &stand_ins(ledgers)?, |summary| {
         count += 1;
         let left = names
             .iter()
-            .map(|name| told.left.get(name).copied().unwrap_or(0));
-        let numbers = [told.rows, told.gone, told.rows - told.gone]
+            .map(|name| summary.left.get(name).copied().unwrap_or(0));
+        let numbers = [summary.rows, summary.gone, summary.rows - summary.gone]
             .into_iter()
             .chain(left);
-        let mut cells = vec![told.reference, told.verdict.to_owned()];
+        let mut cells = vec![summary.reference, summary.verdict.to_owned()];
         cells.extend(numbers.map(|it| it.to_string()));
         if written.is_ok() {
             written = write(&cells);
@@ -132,7 +132,7 @@ pub fn write_csv(to: impl Write, ledgers: &[&LedgerState]) -> Result<io::Result<
 fn each(
     ledgers: &[&LedgerState],
     stand_ins: &[(Place, Place)],
-    mut see: impl FnMut(RefTold),
+    mut see: impl FnMut(RefSummary),
 ) -> Result<u64, LedgerError> {
     let mut all: Vec<([u8; 16], Place)> = Vec::new();
     for (number, state) in (0..).zip(ledgers) {
@@ -164,8 +164,8 @@ fn judge(
     rows: &[([u8; 16], Place)],
     ledgers: &[&LedgerState],
     stand_ins: &[(Place, Place)],
-) -> RefTold {
-    let mut told = RefTold {
+) -> RefSummary {
+    let mut summary = RefSummary {
         reference: reference.to_owned(),
         verdict: VERDICTS[0],
         rows: 0,
@@ -181,22 +181,22 @@ fn judge(
         if ledgers.len() > 1 && *met.entry(answer).or_insert(place.0) != place.0 {
             continue;
         }
-        told.rows += 1;
+        summary.rows += 1;
         let (state, row) = (ledgers[answer.0], answer.1);
         if state.is_gone(row) {
-            told.gone += 1;
+            summary.gone += 1;
         } else {
             is_begun |= state.is_begun(row);
             let account = state.account_of(row).cloned().unwrap_or_default();
-            *told.left.entry(account).or_default() += 1;
+            *summary.left.entry(account).or_default() += 1;
         }
     }
-    told.verdict = match (told.left.is_empty(), told.gone > 0 || is_begun) {
+    summary.verdict = match (summary.left.is_empty(), summary.gone > 0 || is_begun) {
         (true, _) => VERDICTS[0],
         (false, true) => VERDICTS[1],
         (false, false) => VERDICTS[2],
     };
-    told
+    summary
 }
 
 /// The rows that answer for others: of the rows about one user and action, the one that ended last. A

@@ -100,8 +100,8 @@ impl<'a, W: Write> RowsBack<'a, W> {
             .zip(std::mem::take(&mut self.sheets));
         let finish = |(kind, sheet): (_, Sheet<W>)| sheet.finish().map_err(|why| (kind, why));
         let written = sheets.map(finish).collect::<Written<Vec<_>>>()?;
-        let told = self.describe(folder, &written);
-        Ok((written, told))
+        let summary = self.describe(folder, &written);
+        Ok((written, summary))
     }
 
     /// A row that is invalid has no id, unless the ledger has it. One that is pending may have any that

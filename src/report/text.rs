@@ -45,7 +45,7 @@ pub fn render(summary: &Summary, columns: Option<usize>) -> String {
         add("why", &cut(&summary.why, room));
     }
     add("pending", &pending(summary));
-    let stops: Vec<_> = summary.stops.iter().map(stop_told).collect();
+    let stops: Vec<_> = summary.stops.iter().map(describe_stop).collect();
     let (is_full, verified) = (!summary.why.is_empty(), summary.verification.as_ref());
     let verified = verified.filter(|_| !is_full || stops.is_empty());
     // The stop matters more than how the accounts share the counts.
@@ -183,14 +183,14 @@ fn outcomes(summary: &Summary, class: Counted) -> String {
 
 /// How each account's rows ended; with one account, other lines have said it.
 fn accounts(summary: &Summary) -> String {
-    let told = summary.accounts.iter().map(|(name, account)| {
+    let parts = summary.accounts.iter().map(|(name, account)| {
         let sums = account.outcomes.sums();
         let (good, bad) = (grouped(sums.good), grouped(sums.bad));
         format!("{name} {good} done, {bad} not done")
     });
-    let told: Vec<_> = told.take(ACCOUNTS_MAX).collect();
-    let more = summary.accounts.len() - told.len();
-    format!("{}{}", told.join("; "), and_more(more))
+    let parts: Vec<_> = parts.take(ACCOUNTS_MAX).collect();
+    let more = summary.accounts.len() - parts.len();
+    format!("{}{}", parts.join("; "), and_more(more))
 }
 
 fn and_more(accounts: usize) -> String {
@@ -242,7 +242,7 @@ fn shortened(path: &str, room: usize) -> Option<String> {
 }
 
 /// Why a lane stopped, with the provider's words, on one line.
-pub fn stop_told(stop: &LaneStop) -> String {
+pub fn describe_stop(stop: &LaneStop) -> String {
     let mut text = format!("{}: {}", stop.account, stop.reason.describe());
     let answer = answer(&stop.said);
     if !answer.is_empty() {

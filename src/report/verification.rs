@@ -8,7 +8,7 @@ use roaring::RoaringTreemap;
 use serde::Serialize;
 use serde_json::json;
 
-use super::text::{add_line, answer, counted, stop_told};
+use super::text::{add_line, answer, counted, describe_stop};
 use crate::domain::{
     Action, Finding, LaneStop, ProviderKind, SampleDraw, Time, UserState, Verified,
 };
@@ -155,14 +155,14 @@ impl VerificationSummary {
         );
         let unknown =
             format!("unknown: no clear answer came; `userpurge verify {again}` asks again");
-        let told = [
+        let parts = [
             (self.under_way > 0, again_later),
             (in_background, soon),
             (self.standing > 0, &standing),
             (self.unknown > 0, &unknown),
         ];
-        let told = told.into_iter().filter(|(is_so, _)| *is_so);
-        told.map(|(_, words)| words.to_owned()).collect()
+        let parts = parts.into_iter().filter(|(is_so, _)| *is_so);
+        parts.map(|(_, words)| words.to_owned()).collect()
     }
 
     /// For people: the numbers, then the rows of `listed`, which are some or all of those that
@@ -209,7 +209,7 @@ impl VerificationSummary {
             );
         }
         for stop in &self.stops {
-            line("stopped", &stop_told(stop));
+            line("stopped", &describe_stop(stop));
         }
         text
     }

@@ -96,7 +96,7 @@ impl Client {
 
     /// Asks who has the role that no list of users tells, see [`Inquiry::PrimaryContact`]. Returns what
     /// to tell a person where the provider does not tell it.
-    pub async fn acquaint(
+    pub async fn find_primary_contact(
         &self,
         included: &[String],
     ) -> Result<Option<&'static str>, RequestError> {
@@ -107,7 +107,7 @@ impl Client {
     }
 
     /// Asks how each of `ids` stands.
-    pub async fn looks(&self, ids: &[UserId]) -> Result<Vec<UserState>, RequestError> {
+    pub async fn lookup_users(&self, ids: &[UserId]) -> Result<Vec<UserState>, RequestError> {
         match self.ask(Inquiry::Users(ids.to_vec())).await? {
             Meaning::Users(seen) => Ok(seen),
             _ => Err(RequestError::Stopping),

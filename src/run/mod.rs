@@ -7,7 +7,7 @@
 //! **Invariant:** nothing leaves after the ledger failed. That is one flag in the lane.
 
 mod client;
-mod notified;
+mod notify;
 mod signals;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -29,7 +29,7 @@ use crate::lane::{
 };
 
 pub use self::client::{Client, Io};
-pub use self::notified::run_notified;
+pub use self::notify::run_notify_command;
 pub use self::signals::{StopSignals, outlive_file_limit, take_away};
 pub use crate::domain::Durability;
 

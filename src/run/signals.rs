@@ -29,10 +29,10 @@ impl StopSignals {
         self.first.get().copied().map(code)
     }
 
-    /// Takes note of `signal`. The meaning of the first one is `told`.
-    fn note(&self, signal: SignalKind, told: &str) {
+    /// Takes note of `signal`. The meaning of the first one is `notice`.
+    fn note(&self, signal: SignalKind, notice: &str) {
         if self.first.set(signal).is_ok() {
-            tracing::warn!("{told}");
+            tracing::warn!("{notice}");
             self.admitting.cancel();
         } else if signal != SignalKind::hangup() {
             tracing::warn!(
@@ -43,15 +43,15 @@ impl StopSignals {
     }
 
     /// Listens for signals from here on, on a task of the current runtime. Before, a signal ends
-    /// the process. The meaning of the first one is `told`.
-    pub fn listen(&self, told: &'static str) -> io::Result<()> {
+    /// the process. The meaning of the first one is `notice`.
+    pub fn listen(&self, notice: &'static str) -> io::Result<()> {
         let mut signals = signals()?;
         let noting = self.clone();
         tokio::spawn(async move {
             // Ends with the second signal; a third changes nothing.
             while !noting.waiting.is_cancelled() {
                 match next(&mut signals).await {
-                    Some(signal) => noting.note(signal, told),
+                    Some(signal) => noting.note(signal, notice),
                     None => break,
                 }
             }

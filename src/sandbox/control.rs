@@ -35,7 +35,7 @@ pub(super) fn handle(sandbox: &mut Sandbox, request: &Request, now: Time) -> Rep
         ("GET", "requests") => return requests(sandbox, tenant, request),
         ("GET", "users") => return users(sandbox, tenant, request, now),
         ("GET", "settings") => match sandbox.settings(tenant.unwrap_or_default(), now) {
-            Ok(settings) => return shown(&settings),
+            Ok(settings) => return to_json(&settings),
             Err(error) => Err(error),
         },
         ("POST", "users" | "settings" | "faults" | "reset") => change(sandbox, what, request, now),
@@ -87,7 +87,7 @@ fn read<T: DeserializeOwned>(read: serde_json::Result<T>, what: &str) -> Result<
     read.map_err(|error| SandboxError::unread(what, &error))
 }
 
-fn shown(value: &impl Serialize) -> Reply {
+fn to_json(value: &impl Serialize) -> Reply {
     match serde_json::to_value(value) {
         Ok(value) => ok(&value),
         Err(error) => json(500, &json!({"error": error.to_string()})),
@@ -100,7 +100,7 @@ fn requests(sandbox: &Sandbox, tenant: Option<&str>, request: &Request) -> Reply
         entries.retain(|entry| entry.concerns(&user));
     }
     if request.query("format").as_deref() != Some("jsonl") {
-        return shown(&entries);
+        return to_json(&entries);
     }
     let lines = entries
         .iter()
@@ -117,5 +117,5 @@ fn users(sandbox: &mut Sandbox, tenant: Option<&str>, request: &Request, now: Ti
     if let Some(id) = request.query("id") {
         states.retain(|state| state.id == id || state.external_id.as_ref() == Some(&id));
     }
-    shown(&states)
+    to_json(&states)
 }

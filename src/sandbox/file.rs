@@ -36,7 +36,7 @@ impl Desk {
     }
 
     /// Whether a user can be read. A deletion that was only ordered is done some time later.
-    fn stands(&self, user: &str, context: &Context) -> bool {
+    fn is_active(&self, user: &str, context: &Context) -> bool {
         self.users.get(user).is_some_and(|user| match user.state {
             State::Deleted => context.now < user.since.after(context.settings.order_delay),
             _ => true,
@@ -63,10 +63,10 @@ impl Desk {
         } else {
             "row.deleted"
         };
-        let done = self.shown(name, means, id, 204);
+        let done = self.example_reply(name, means, id, 204);
         if user.is_none() {
             // Where nobody is told from success, an unknown user is answered so, too.
-            let unknown = self.file.shown(name, "row.not_found", id);
+            let unknown = self.file.example_reply(name, "row.not_found", id);
             return unknown.map_or(done, |(status, body)| text(status, JSON, body));
         }
         let (is_last, is_later) = (*is_last, *is_later);
@@ -94,7 +94,7 @@ impl Desk {
                 _ => user.seed.external_id.as_deref(),
             };
             let own = own.filter(|own| own.to_lowercase().contains(&key));
-            Some((user.seed.id.as_str(), own?)).filter(|_| self.stands(&user.seed.id, context))
+            Some((user.seed.id.as_str(), own?)).filter(|_| self.is_active(&user.seed.id, context))
         });
         match self.file.listed(search, &users.collect::<Vec<_>>()) {
             Some((status, body)) => text(status, JSON, body),
@@ -102,8 +102,8 @@ impl Desk {
         }
     }
 
-    fn shown(&self, to: &str, means: &str, id: &str, status: u16) -> Reply {
-        match self.file.shown(to, means, id) {
+    fn example_reply(&self, to: &str, means: &str, id: &str, status: u16) -> Reply {
+        match self.file.example_reply(to, means, id) {
             Some((status, body)) => text(status, JSON, body),
             None => json(status, &json!({})),
         }
@@ -168,23 +168,23 @@ impl Machine for Desk {
             };
             for _ in 0..counts {
                 if let Err(wait) = self.account.take(limit, context.now) {
-                    let reply = self.shown(first, "transient.throttled", user, 429);
+                    let reply = self.example_reply(first, "transient.throttled", user, 429);
                     return with(reply, "retry-after", seconds_up(wait).to_string());
                 }
             }
         }
         if !self.file.opens(request.sent.headers(), Sandbox::SECRET) {
-            return self.shown(first, "account.credentials_rejected", user, 401);
+            return self.example_reply(first, "account.credentials_rejected", user, 401);
         }
         match *first {
-            "identify" => self.shown(first, "identified", user, 200),
+            "identify" => self.example_reply(first, "identified", user, 200),
             "look" => {
-                let means = if self.stands(user, context) {
+                let means = if self.is_active(user, context) {
                     "standing"
                 } else {
                     "unknown"
                 };
-                self.shown(first, means, user, 404)
+                self.example_reply(first, means, user, 404)
             }
             name if name.starts_with("find.") => self.found(name, user, context),
             _ => self.step(&asked, user, context),
@@ -196,8 +196,10 @@ impl Machine for Desk {
         Some(match fault {
             Fault::Error500 => json(500, &none),
             Fault::Error503 => json(503, &none),
-            Fault::Throttle | Fault::LongWait => self.shown("", "transient.throttled", "", 429),
-            Fault::Unauthorized => self.shown("", "account.credentials_rejected", "", 401),
+            Fault::Throttle | Fault::LongWait => {
+                self.example_reply("", "transient.throttled", "", 429)
+            }
+            Fault::Unauthorized => self.example_reply("", "account.credentials_rejected", "", 401),
             Fault::Forbidden => json(403, &none),
             Fault::Payment => json(402, &none),
             Fault::WrongPath => json(404, &none),

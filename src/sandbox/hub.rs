@@ -339,7 +339,7 @@ impl Tenant {
         let machines = self.machines.iter_mut();
         let users = machines.map(|(kind, it)| (*kind, it.users(&context)));
         users
-            .flat_map(|(kind, users)| users.into_iter().map(move |it| it.shown(name, kind)))
+            .flat_map(|(kind, users)| users.into_iter().map(move |it| it.state(name, kind)))
             .collect()
     }
 

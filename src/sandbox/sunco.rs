@@ -127,7 +127,7 @@ impl Machine for Conversations {
         }
         let reply = match request.call {
             Call::Delete => ok(&json!({})),
-            _ => ok(&json!({"user": shown(user)})),
+            _ => ok(&json!({"user": to_json(user)})),
         };
         if is_changed { changed(reply) } else { reply }
     }
@@ -142,7 +142,7 @@ impl Conversations {
         let has_it = |user: &&User| {
             user.state == State::Active && user.email("guest").eq_ignore_ascii_case(email)
         };
-        let users: Vec<Value> = self.users.values().filter(has_it).map(shown).collect();
+        let users: Vec<Value> = self.users.values().filter(has_it).map(to_json).collect();
         ok(&json!({"users": users, "meta": {"hasMore": false}}))
     }
 }
@@ -152,7 +152,7 @@ fn refused(name: &str) -> Reply {
 }
 
 /// A user as answers show it: with a profile, or without one.
-fn shown(user: &User) -> Value {
+fn to_json(user: &User) -> Value {
     let (profile, metadata, identities) = if user.state == State::Active {
         let email = user.email("guest");
         (
@@ -176,14 +176,14 @@ fn shown(user: &User) -> Value {
 
 /// The scope of the good key that `request` shows; `None`: it shows none. A JWT claims its scope.
 fn scope_of(request: &Request) -> Option<String> {
-    let (scheme, shown, password) = request.presented();
+    let (scheme, login, password) = request.presented();
     match scheme.as_str() {
         "basic" => {
-            let scope = scope_of_key(&shown).filter(|_| password == Sandbox::SECRET)?;
+            let scope = scope_of_key(&login).filter(|_| password == Sandbox::SECRET)?;
             Some(scope.to_owned())
         }
         "bearer" => {
-            let (claims, own) = claims(&shown)?;
+            let (claims, own) = claims(&login)?;
             let claimed = claims["scope"].as_str().filter(|scope| *scope == own);
             Some(claimed.unwrap_or_default().to_owned())
         }

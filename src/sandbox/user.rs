@@ -164,7 +164,7 @@ impl User {
     }
 
     /// The user as a judge sees it.
-    pub(super) fn shown(&self, tenant: &str, provider: ProviderKind) -> UserState {
+    pub(super) fn state(&self, tenant: &str, provider: ProviderKind) -> UserState {
         UserState {
             tenant: tenant.to_owned(),
             provider,

@@ -117,7 +117,7 @@ impl Crm {
             _ if request.pattern == ORG => self.org(context),
             Call::Identity => page(self.users.get(&zoho.caller_id).into_iter(), 1),
             Call::Read if !id.is_empty() => match self.users.get(id).filter(readable) {
-                Some(user) => json_reply(200, &json!({"users": [shown(user)]})),
+                Some(user) => json_reply(200, &json!({"users": [to_json(user)]})),
                 None => empty(204),
             },
             // Before v4 nothing shows that `ids` is heeded: all users are listed.
@@ -282,7 +282,7 @@ impl Machine for Crm {
 }
 
 /// A user as answers show it.
-fn shown(user: &User) -> Value {
+fn to_json(user: &User) -> Value {
     let kind = KINDS.iter().find(|kind| kind.0 == user.role);
     let (profile, role) = match user.role {
         "administrator" => ("Administrator", "CEO"),
@@ -315,7 +315,7 @@ fn zuid(user: &User) -> String {
 /// A page of all these users, from 1; of nobody, it is a 204 without a body.
 fn page<'a>(users: impl Iterator<Item = &'a User>, page: usize) -> Reply {
     let mut users = users.skip((page - 1) * PAGE_USERS);
-    let here: Vec<Value> = users.by_ref().take(PAGE_USERS).map(shown).collect();
+    let here: Vec<Value> = users.by_ref().take(PAGE_USERS).map(to_json).collect();
     if here.is_empty() {
         return empty(204);
     }

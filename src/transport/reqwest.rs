@@ -104,7 +104,7 @@ impl ReqwestTransport {
         } else {
             base.https_only(true)
         };
-        let built = built.build().map_err(told)?;
+        let built = built.build().map_err(transport_error)?;
         Ok(client.get_or_init(|| built))
     }
 
@@ -122,9 +122,9 @@ impl ReqwestTransport {
         let patience = self.reply_time_max;
         async move {
             let sent = execute(client?, outgoing, patience).await;
-            let mut response = sent.map_err(told)?;
+            let mut response = sent.map_err(transport_error)?;
             let mut body = BytesMut::new();
-            while let Some(chunk) = response.chunk().await.map_err(told)? {
+            while let Some(chunk) = response.chunk().await.map_err(transport_error)? {
                 if body.len() + chunk.len() > BODY_BYTES_MAX {
                     let reason = format!("it has more than {BODY_BYTES_MAX} bytes");
                     return Err(TransportError {
@@ -224,7 +224,7 @@ pub fn put_date(headers: &mut HeaderMap, now: Time) {
 }
 
 /// The meaning of a `reqwest` error, with the innermost reason and without the URL.
-fn told(error: reqwest::Error) -> TransportError {
+fn transport_error(error: reqwest::Error) -> TransportError {
     let error = error.without_url();
     let reason = causes(&error).last();
     let reason = reason.map_or_else(|| error.to_string(), ToString::to_string);

@@ -294,7 +294,7 @@ impl Violation {
     }
 
     /// It, with all lines of the ledger and of the sandbox about the user.
-    pub(crate) fn told(&self, world: &World) -> String {
+    pub(crate) fn describe(&self, world: &World) -> String {
         let Some(id) = &self.id else {
             return format!("- {}\n", self.what);
         };

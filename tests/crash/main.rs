@@ -132,7 +132,7 @@ fn run() -> ExitCode {
 fn fail(world: World, seed: u64, violations: &[Violation]) {
     println!("crash: a round failed; CRASH_SEED={seed} begins with it");
     for violation in violations.iter().take(20) {
-        println!("{}", violation.told(&world));
+        println!("{}", violation.describe(&world));
     }
     println!(
         "{} violations; the folder is left at {}",

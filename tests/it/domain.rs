@@ -8,7 +8,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use userpurge::domain::{
     AccountName, Action, Counts, Finding, Name, Outcome, ProviderKind, Quota, Step, TaskKey, Time,
-    TimeOfDay, UserState, looks_rounded, shown,
+    TimeOfDay, UserState, escape_controls, looks_rounded,
 };
 
 // ---- Quotas -------------------------------------------------------------------------------------
@@ -226,14 +226,14 @@ fn it_is_the_next_time_a_clock_shows_it() {
 #[case("1\u{200b}2\u{feff}", "1\\u200b2\\ufeff")]
 #[case("\u{e0041}", "\\udb40\\udc41")]
 fn what_acts_on_a_terminal_is_written_out(#[case] text: &str, #[case] expected: &str) {
-    assert_eq!(shown(text), expected);
+    assert_eq!(escape_controls(text), expected);
 }
 
 proptest! {
     #[test]
     fn json_stays_the_same_json(text in ".{0,20}[\u{0}-\u{9f}\u{200b}-\u{202e}\\\\\"]{0,20}") {
         let value = json!({ text.as_str(): [text.as_str()] });
-        let read: Value = serde_json::from_str(&shown(&value.to_string())).unwrap();
+        let read: Value = serde_json::from_str(&escape_controls(&value.to_string())).unwrap();
         prop_assert_eq!(read, value);
     }
 }

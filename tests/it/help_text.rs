@@ -205,8 +205,8 @@ fn help_of_retry() {
       [LEDGER]  The ledger; left out, it is the newest in this folder
 
     Options:
-          --only <CODE_OR_OUTCOME>  Rows with this outcome or code, or standing [default: failed, answer
-                                    missing]
+          --only <CODE_OR_OUTCOME>  Rows with this outcome or code, or standing [default: failed,
+                                    in-doubt]
           --ref <REF>               Of these, only rows with this reference (may be repeated)
           --head <HASH>             Refuse a ledger with another fingerprint than this
           --config <PATH>           The configuration [default: ./userpurge.toml, XDG folder,

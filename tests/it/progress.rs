@@ -129,27 +129,27 @@ fn every_row_that_ends_in_its_account_is_counted() {
         "acme: 12 of 12 rows, 6 not done",
         "crm: 4 of 4 rows, 2 not done",
     ];
-    assert_eq!(progress.told(at(0)), expected);
+    assert_eq!(progress.status_lines(at(0)), expected);
 }
 
 #[test]
 fn the_time_left_is_the_longest_of_limits_pace_and_pause() {
     let mut progress = quiet(vec![plan("acme", 100, 1000)]);
     let mut told = Vec::new();
-    told.extend(progress.told(at(0)));
+    told.extend(progress.status_lines(at(0)));
     // Half is done within ten seconds: the limits say more than the pace.
     (0..50).for_each(|row| progress.see(&outcome("acme", row / 5, Outcome::Deleted)));
-    told.extend(progress.told(at(10)));
+    told.extend(progress.status_lines(at(10)));
     // One follows within a minute and a half: the pace says more.
     progress.see(&outcome("acme", 60, Outcome::Deleted));
-    told.extend(progress.told(at(100)));
+    told.extend(progress.status_lines(at(100)));
     // Of two pauses the later instant counts, until it is over.
     for (step, until) in [(None, 100_000), (None, 20), (Some("delete"), 30)] {
         progress.see(&pause("acme", step, until));
     }
-    told.extend(progress.told(at(100)));
+    told.extend(progress.status_lines(at(100)));
     progress.see(&stop("acme"));
-    told.extend(progress.told(at(101)));
+    told.extend(progress.status_lines(at(101)));
     insta::assert_snapshot!(told.join("\n"), @r#"
     acme: 0 of 100 rows, 0 not done, 16m 40s left, ends 10:00
     acme: 50 of 100 rows, 0 not done, 270/min, 8m 20s left, ends 09:51
@@ -169,7 +169,7 @@ fn slots_that_are_taken_already_are_waited_for_one_by_one() {
             limits,
             ..plan("acme", 60, 0)
         }]);
-        let told = progress.told(at(0)).join("\n");
+        let told = progress.status_lines(at(0)).join("\n");
         assert!(told.contains(&format!("{left} left")), "{told}");
     }
 }

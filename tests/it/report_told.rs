@@ -649,7 +649,7 @@ fn rows_are_grouped_by_reason_and_only_the_last_end_of_a_row_counts() {
     let (_folder, _, report) = report_of(6, &ends);
     let told = report.reasons.iter().map(|it| {
         let message = it.message.as_deref().unwrap_or("-");
-        format!("{} {message}: {}", it.outcome, it.places.told(9))
+        format!("{} {message}: {}", it.outcome, it.places.describe(9))
     });
     let expected = [
         "not_found Not found: rows 2, 6",
@@ -687,12 +687,12 @@ fn places_are_short_and_whole() {
         (&[2, 4, 6, 8, 9, 10], "lines 2, 4, 6 and 3 rows more"),
         (&[2, 4, 6, 8], "lines 2, 4, 6 and 1 row more"),
     ] {
-        assert_eq!(places(lines).told(3), told);
+        assert_eq!(places(lines).describe(3), told);
     }
     let places = places(&(1..=2_000).map(|n| n * 2).collect::<Vec<_>>());
     assert_eq!(places.spans.len(), 200);
     assert_eq!(
-        places.told(1),
+        places.describe(1),
         "line 2 and 1,999 rows more".replace("line ", "lines ")
     );
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use url::Url;
 use userpurge::domain::{AccountName, AccountPolicy, ProviderKind, Time};
-use userpurge::lane::limits::{Earlier, LimitsSpec, Past};
+use userpurge::lane::limits::{Earlier, LimitsSpec, PriorRequest};
 use userpurge::ledger::LedgerState;
 use userpurge::provider::{
     self, FileSettings, Provider, ProviderFile, ProviderSettings, SuncoSettings,
@@ -131,7 +131,7 @@ pub(crate) fn still_counted(
     spec: &LimitsSpec,
     accounts: &[AccountName],
     now: Time,
-) -> Vec<Past> {
+) -> Vec<PriorRequest> {
     let known = accounts.iter().filter_map(|name| state.concurrency(name));
     let sent = accounts.iter().flat_map(|name| state.sent(name));
     let pauses = state.pauses.iter().map(|pause| pause.until);

@@ -115,7 +115,7 @@ const FOUND: [(u64, &str); 18] = [
 
 /// What a seed came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Told {
+struct Totals {
     /// A hash over the ledger and all that arrived.
     trace: String,
     processes: u32,
@@ -145,7 +145,7 @@ fn main() -> ExitCode {
         eprintln!("{}: {error}", folder.display());
         return ExitCode::FAILURE;
     }
-    let mut sum = Told::default();
+    let mut sum = Totals::default();
     let mut done = 0;
     for (seed, fault) in FOUND.into_iter().filter(|_| failures == 1) {
         if let Err(broken) = play(Case::old(seed), &folder) {
@@ -194,7 +194,7 @@ fn main() -> ExitCode {
     }
 }
 
-impl Told {
+impl Totals {
     fn add(&mut self, other: &Self) {
         self.processes += other.processes;
         self.kills += other.kills;
@@ -204,7 +204,7 @@ impl Told {
 }
 
 /// Plays a seed; some of them twice, as the same seed gives the same bytes.
-fn play_twice(seed: u64, folder: &Path) -> Result<Told, String> {
+fn play_twice(seed: u64, folder: &Path) -> Result<Totals, String> {
     let told = play(Case::new(seed), folder)?;
     if seed.is_multiple_of(20) {
         let again = play(Case::new(seed), folder);
@@ -291,7 +291,7 @@ fn shrink(seed: u64, mut broken: String, folder: &Path) {
 }
 
 /// Plays a case to its end.
-fn play(case: Case, folder: &Path) -> Result<Told, String> {
+fn play(case: Case, folder: &Path) -> Result<Totals, String> {
     let runs = case.runs.len();
     let mut world = World::new(case, folder.to_owned())?;
     let mut trace = blake3::Hasher::new();
@@ -316,7 +316,7 @@ fn play(case: Case, folder: &Path) -> Result<Told, String> {
     for it in world.sandbox.log(None) {
         trace.update(format!("{} {} {:?}", it.at.as_millis(), it.path, it.status).as_bytes());
     }
-    Ok(Told {
+    Ok(Totals {
         trace: trace.finalize().to_hex().to_string(),
         processes: world.process,
         kills: world.killed,

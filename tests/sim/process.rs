@@ -9,7 +9,7 @@ use userpurge::domain::{
     AccountHeader, AccountName, Action, Entry, Outcome, OutcomeEntry, RunEnd, RunState, Said,
     SessionStart, Task, Time, Uptime, UserId,
 };
-use userpurge::lane::limits::{LimitsSpec, Past};
+use userpurge::lane::limits::{LimitsSpec, PriorRequest};
 use userpurge::lane::{
     AccountEnd, AccountSpec, Effect, Event, FailureLimit, Inquiry, Lane, Meaning, RequestError,
     RequestId, Until, WorkSpec,
@@ -62,7 +62,7 @@ enum Source {
 }
 
 /// What writes the ledger: while it syncs, what comes waits, and is then written together.
-struct Scribe {
+struct Writer {
     file: LedgerFile,
     waiting: Vec<(Vec<Entry>, Option<Waiter>)>,
     /// Who waits for the sync under way; `None`: there is none.
@@ -86,7 +86,7 @@ struct Process<'w> {
     state: LedgerState,
     /// What earlier runs left at these tenants.
     others: Vec<LedgerState>,
-    scribe: Scribe,
+    writer: Writer,
     lanes: Vec<Driven>,
     answers: Vec<(RequestId, Result<Meaning, RequestError>)>,
     identities: BTreeMap<AccountName, Identity>,
@@ -135,7 +135,7 @@ pub(crate) fn run(world: &mut World, command: Command) -> Result<End, String> {
         world,
         state,
         others,
-        scribe: Scribe {
+        writer: Writer {
             file,
             waiting: Vec::new(),
             syncing: None,
@@ -152,7 +152,7 @@ pub(crate) fn run(world: &mut World, command: Command) -> Result<End, String> {
         process.world.kill();
     } else {
         // In order, it writes and syncs what it has.
-        process.scribe.syncing = None;
+        process.writer.syncing = None;
         if !(process.commit()? && process.sync()?) {
             process.world.kill();
             return Ok(End::Killed);
@@ -242,7 +242,7 @@ impl Process<'_> {
     }
 
     /// The requests of earlier processes that may still count.
-    fn past(&self, spec: &LimitsSpec, accounts: &[AccountName]) -> Vec<Past> {
+    fn past(&self, spec: &LimitsSpec, accounts: &[AccountName]) -> Vec<PriorRequest> {
         let mut past = Vec::new();
         for state in self.others.iter().chain([&self.state]) {
             past.extend(still_counted(state, spec, accounts, self.now_of(state)));
@@ -256,8 +256,8 @@ impl Process<'_> {
     /// Hands entries over to be written; `ack`: who waits for them. Returns whether the ledger still
     /// takes any.
     fn record(&mut self, entries: Vec<Entry>, ack: Option<Waiter>) -> Result<bool, String> {
-        self.scribe.waiting.push((entries, ack));
-        if self.scribe.syncing.is_some() {
+        self.writer.waiting.push((entries, ack));
+        if self.writer.syncing.is_some() {
             return Ok(true);
         }
         self.commit()
@@ -266,19 +266,19 @@ impl Process<'_> {
     /// Writes what waits, and begins a sync if anybody waits for one.
     fn commit(&mut self) -> Result<bool, String> {
         let mut acks = Vec::new();
-        for (entries, ack) in std::mem::take(&mut self.scribe.waiting) {
+        for (entries, ack) in std::mem::take(&mut self.writer.waiting) {
             for entry in &entries {
-                self.scribe.file.put(entry).map_err(|it| it.to_string())?;
+                self.writer.file.put(entry).map_err(|it| it.to_string())?;
             }
             acks.extend(ack);
         }
-        if !is_whole(self.scribe.file.write())? {
+        if !is_whole(self.writer.file.write())? {
             return Ok(false);
         }
         if !acks.is_empty() {
             let most = self.world.case.sync_ms;
             let sync = Duration::from_millis(self.world.draw.0.u64(..=most));
-            self.scribe.syncing = Some(acks);
+            self.writer.syncing = Some(acks);
             let thing = Thing::Synced(self.world.process);
             self.world.put(self.world.now + sync, thing)?;
         }
@@ -286,14 +286,14 @@ impl Process<'_> {
     }
 
     fn sync(&mut self) -> Result<bool, String> {
-        let is_whole = is_whole(self.scribe.file.sync())?;
+        let is_whole = is_whole(self.writer.file.sync())?;
         self.world.read_intents();
         Ok(is_whole)
     }
 
     /// A sync is over: who waited for it is told, and what came meanwhile is written.
     fn synced(&mut self) -> Result<bool, String> {
-        let mut acks = self.scribe.syncing.take().unwrap_or_default();
+        let mut acks = self.writer.syncing.take().unwrap_or_default();
         if self.world.case.is_odd {
             self.world.draw.0.shuffle(&mut acks);
         }
@@ -583,7 +583,7 @@ impl Process<'_> {
             .collect();
         if command != Command::Verify {
             // What waits for a sync counts as well.
-            self.scribe.syncing = None;
+            self.writer.syncing = None;
             if !self.commit()? {
                 return Ok(End::Killed);
             }
@@ -597,7 +597,7 @@ impl Process<'_> {
                     (false, true) => RunState::Stopped,
                     (false, false) => RunState::Interrupted,
                 },
-                outcomes: self.scribe.file.state.counts(),
+                outcomes: self.writer.file.state.counts(),
                 at: self.world.time().wall,
             });
             if !self.record(vec![entry], None)? {
@@ -714,7 +714,7 @@ impl Process<'_> {
                 }
             }
             Thing::Synced(process) => {
-                if process == current && self.scribe.syncing.is_some() {
+                if process == current && self.writer.syncing.is_some() {
                     return self.synced();
                 }
             }

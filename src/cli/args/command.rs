@@ -1,14 +1,14 @@
 //! The commands, and the options of those that plan and send. Those of the others are in
-//! [`looking`](super::looking).
+//! [`read_only`](super::read_only).
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::looking::{
+use super::options::{DiagnosticsArgs, RoleArgs, RowsArgs, WorkArgs};
+use super::read_only::{
     AuditArgs, CheckArgs, LookupArgs, ReportArgs, SandboxArgs, StatusArgs, VerifyArgs, hide_unasked,
 };
-use super::options::{DiagnosticsArgs, RoleArgs, RowsArgs, WorkArgs};
 use super::values::{inputs, parse_head};
 use crate::config::variables;
 use crate::help::TOPICS;
@@ -227,7 +227,7 @@ pub struct GoOnArgs {
 /// `retry`.
 #[derive(Debug, Args)]
 pub struct RetryArgs {
-    /// Rows with this outcome or code, or standing [default: failed, answer missing]
+    /// Rows with this outcome or code, or standing [default: failed, in-doubt]
     #[arg(long, value_name = "CODE_OR_OUTCOME")]
     pub only: Vec<String>,
 

@@ -4,12 +4,12 @@
 //! pages come from them, and the longer texts from `help.txt`.
 
 mod command;
-mod looking;
 mod options;
+mod read_only;
 mod values;
 
 pub use command::{Cli, Command, GoOnArgs, PlanArgs, RetryArgs, RunArgs};
-pub use looking::{
+pub use options::{ConsentArgs, DiagnosticsArgs, LogFormat, PaceArgs, RowsArgs, WorkArgs};
+pub use read_only::{
     AuditArgs, CheckArgs, LookupArgs, ReportArgs, ReportFormat, SandboxArgs, StatusArgs, VerifyArgs,
 };
-pub use options::{ConsentArgs, DiagnosticsArgs, LogFormat, PaceArgs, RowsArgs, WorkArgs};

@@ -24,7 +24,7 @@ pub(in crate::cli) fn execute(args: &AuditArgs) -> Result<ExitCode, CliError> {
     if let Some(damage) = audit.damage {
         return Err(CliError::from(damage));
     }
-    put_page(&told(&ledger, &audit))?;
+    put_page(&describe(&ledger, &audit))?;
     if let Some(torn) = audit.torn {
         tell(&format!(
             "warning: {} bytes without an end follow the last line, at byte {}: a crash left them, or a process is \
@@ -35,8 +35,8 @@ pub(in crate::cli) fn execute(args: &AuditArgs) -> Result<ExitCode, CliError> {
     Ok(ExitCode::Success)
 }
 
-fn told(ledger: &Path, audit: &Audit) -> String {
-    let told = format!(
+fn describe(ledger: &Path, audit: &Audit) -> String {
+    let text = format!(
         "ledger `{}` is whole: {} lines, {} bytes; none was changed, dropped, moved or added\nfingerprint {}",
         ledger.display(),
         audit.lines,
@@ -55,7 +55,7 @@ fn told(ledger: &Path, audit: &Audit) -> String {
                 .to_owned()
         }
     };
-    format!("{told}\n{noted}")
+    format!("{text}\n{noted}")
 }
 
 fn as_json(audit: &Audit) -> Value {

@@ -22,7 +22,7 @@ use crate::run::StopSignals;
 
 /// The account's own statement; and a note where it does not tell whom nobody should delete. Or why
 /// it could not be asked, and a hint.
-type Told = Result<(Identity, RateHints, Option<&'static str>), (String, Option<&'static str>)>;
+type Facts = Result<(Identity, RateHints, Option<&'static str>), (String, Option<&'static str>)>;
 
 /// Tries the credentials of every account.
 pub(in crate::cli) async fn execute(args: &CheckArgs) -> Result<ExitCode, CliError> {
@@ -41,22 +41,23 @@ pub(in crate::cli) async fn execute(args: &CheckArgs) -> Result<ExitCode, CliErr
     let (mut text, mut json) = (String::new(), serde_json::Map::new());
     for (account, failure) in outline.accounts.iter().zip(failures) {
         let unread = failure.map(|error| Err((describe(&error), None)));
-        let Some(told) = unread.or_else(|| asked.next()) else {
+        let Some(facts) = unread.or_else(|| asked.next()) else {
             break;
         };
-        match &told {
+        match &facts {
             Ok((identity, ..)) if !identity.lacks.is_empty() && exit == ExitCode::Success => {
                 exit = ExitCode::SomeRowsBad;
             }
             Ok(_) => {}
             Err(_) => exit = ExitCode::Refused,
         }
-        let untold = told.as_ref().ok().and_then(|(.., untold)| *untold);
+        let notice = facts.as_ref().ok().and_then(|(.., notice)| *notice);
         let token = token_warning(&account.provider);
-        let warnings: Vec<String> = token.into_iter().chain(untold.map(str::to_owned)).collect();
-        json.insert(account.name.to_string(), as_json(account, &told, &warnings));
-        say(&mut text, account, &told);
-        for warning in warnings.iter().filter(|_| told.is_ok()) {
+        let warnings: Vec<String> = token.into_iter().chain(notice.map(str::to_owned)).collect();
+        let object = as_json(account, &facts, &warnings);
+        json.insert(account.name.to_string(), object);
+        say(&mut text, account, &facts);
+        for warning in warnings.iter().filter(|_| facts.is_ok()) {
             let _ = writeln!(text, "  warning: {warning}");
         }
     }
@@ -68,11 +69,11 @@ pub(in crate::cli) async fn execute(args: &CheckArgs) -> Result<ExitCode, CliErr
     Ok(exit)
 }
 
-async fn ask(line: &Connection) -> Told {
+async fn ask(line: &Connection) -> Facts {
     let asked = async {
         let (identity, seen) = line.answers(line.client.identify()).await?;
-        let untold = line.answers(line.client.acquaint(&[])).await?;
-        Ok((identity, seen, untold))
+        let notice = line.answers(line.client.find_primary_contact(&[])).await?;
+        Ok((identity, seen, notice))
     };
     asked.await.map_err(|error| match error {
         RequestError::Account { reason, .. } => (describe(&error), Some(mend(reason))),
@@ -80,10 +81,10 @@ async fn ask(line: &Connection) -> Told {
     })
 }
 
-fn say(text: &mut String, account: &AccountSettings, told: &Told) {
+fn say(text: &mut String, account: &AccountSettings, facts: &Facts) {
     let (kind, key) = (account.kind(), key_owner(&account.provider));
     let _ = write!(text, "{}: {}", account.name, kind.title());
-    match told {
+    match facts {
         Ok((identity, seen, _)) => {
             let said = [
                 (" at ", Some(identity.tenant.as_str())),
@@ -98,7 +99,7 @@ fn say(text: &mut String, account: &AccountSettings, told: &Told) {
             for lack in &identity.lacks {
                 let _ = writeln!(text, "  missing: {lack}");
             }
-            let _ = writeln!(text, "  limits: {}", limits_told(seen));
+            let _ = writeln!(text, "  limits: {}", describe_limits(seen));
         }
         Err((error, hint)) => {
             let _ = writeln!(text, "\n  error: {error}");
@@ -110,8 +111,8 @@ fn say(text: &mut String, account: &AccountSettings, told: &Told) {
 }
 
 /// The limits in the answer's headers.
-fn limits_told(seen: &RateHints) -> String {
-    let told = |(what, hint): (&str, Option<RateHint>)| {
+fn describe_limits(seen: &RateHints) -> String {
+    let in_words = |(what, hint): (&str, Option<RateHint>)| {
         let hint = hint?;
         let limit = hint.limit.map(|limit| limit.to_string());
         let remaining = hint.remaining.map(|left| format!("{left} requests left"));
@@ -122,14 +123,14 @@ fn limits_told(seen: &RateHints) -> String {
         (!parts.is_empty()).then(|| format!("{what}{}", parts.join(", ")))
     };
     let hints = [("", seen.account), ("of this endpoint, ", seen.endpoint)];
-    let told: Vec<_> = hints.into_iter().filter_map(told).collect();
-    if told.is_empty() {
+    let in_words: Vec<_> = hints.into_iter().filter_map(in_words).collect();
+    if in_words.is_empty() {
         return "the answer does not tell any".to_owned();
     }
-    told.join("; ")
+    in_words.join("; ")
 }
 
-fn as_json(account: &AccountSettings, told: &Told, warnings: &[String]) -> Value {
+fn as_json(account: &AccountSettings, facts: &Facts, warnings: &[String]) -> Value {
     let (kind, key) = (account.kind(), key_owner(&account.provider));
     let limit = |hint: RateHint| {
         json!({
@@ -138,7 +139,7 @@ fn as_json(account: &AccountSettings, told: &Told, warnings: &[String]) -> Value
             "resets_in_seconds": hint.resets_in.map(|span| span.as_secs()),
         })
     };
-    match told {
+    match facts {
         Ok((identity, seen, _)) => json!({
             "provider": kind,
             "ok": identity.lacks.is_empty(),

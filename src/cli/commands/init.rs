@@ -11,7 +11,7 @@ use super::check;
 use crate::cli::args::CheckArgs;
 use crate::cli::files::write_whole;
 use crate::cli::question::answer;
-use crate::cli::terminal::{shown, tell, wrapped};
+use crate::cli::terminal::{escape_controls, tell, wrapped};
 use crate::cli::{CliError, ExitCode};
 use crate::config::draft::{HEAD, account_table, judge, quoted, take, texts};
 use crate::config::{self, FILE_NAME, SECRET_KEYS, own_provider, process_variable, secret_path};
@@ -57,8 +57,8 @@ fn interview(path: &Path) -> Result<Interview, CliError> {
         ..Interview::default()
     };
     if path.exists() {
-        let shown = path.display();
-        if choose_of("there", &format!("`{shown}` is there already"))? == "add" {
+        let displayed = path.display();
+        if choose_of("there", &format!("`{displayed}` is there already"))? == "add" {
             let there = config::load_outline(Some(path), &process_variable)?.accounts;
             interview.names = there.iter().map(|it| it.name.to_string()).collect();
             interview.text = fs::read_to_string(path)?;
@@ -236,7 +236,8 @@ fn ask<T>(
     let shown_default = default.map_or_else(String::new, |default| format!(" [{default}]"));
     for _ in 0..TRIES_MAX {
         let asks = wrapped(&format!("{question}{shown_default}:"), 2) + " ";
-        let Some(typed) = answer(&shown(&asks), &mut io::stdin().lock(), &mut io::stderr())? else {
+        let asks = escape_controls(&asks);
+        let Some(typed) = answer(&asks, &mut io::stdin().lock(), &mut io::stderr())? else {
             break;
         };
         let judged = match (&*typed, default) {

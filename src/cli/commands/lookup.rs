@@ -119,10 +119,10 @@ impl OpenRun<'_> {
         let count = ahead.iter().map(|it| it.rows).sum();
         let begun = Entry::Session(Box::new(self.start("lookup", count, ahead.clone())));
         self.recorder.record(begun, Durability::Synced).await?;
-        let shown = Shown::start(self.args.progress, ahead, &self.recorder);
+        let progress = Shown::start(self.args.progress, ahead, &self.recorder);
         file.begin()?;
-        let ended = self.find_all(by, rows, file, &shown).await;
-        shown.finish().await;
+        let ended = self.find_all(by, rows, file, &progress).await;
+        progress.finish().await;
         ended
     }
 
@@ -132,7 +132,7 @@ impl OpenRun<'_> {
         by: FindBy,
         (planner, table): (&Planner, &mut InputTable),
         file: &mut FoundFile,
-        shown: &Shown,
+        progress: &Shown,
     ) -> Result<RunState, CliError> {
         let most = |it: &Connection| REQUESTS_MAX * it.client.find_max(by, ANY_KEY);
         let connections = self.connections.iter();
@@ -163,7 +163,7 @@ impl OpenRun<'_> {
                     failed.get_or_insert((&self.connections[0].name, RequestError::Stopping));
                     break;
                 };
-                shown.row(&account, file.add(&account, users, &cells)?);
+                progress.row(&account, file.add(&account, users, &cells)?);
             }
             match failed {
                 None => {}

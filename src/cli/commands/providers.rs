@@ -31,7 +31,7 @@ pub(in crate::cli) fn execute(about: Option<&str>, is_json: bool) -> Result<Exit
             (Err(()), _) => vec![provider_file(name)?.0],
         },
     };
-    let told = |kind: &ProviderKind, action: &Action| json!({"action": action, "does": consequence(*kind, *action)});
+    let as_json = |kind: &ProviderKind, action: &Action| json!({"action": action, "does": consequence(*kind, *action)});
     let finds = |kind: &ProviderKind| -> Vec<FindBy> {
         let all = FindBy::ALL.into_iter();
         all.filter(|by| kind.finds(*by)).collect()
@@ -39,7 +39,7 @@ pub(in crate::cli) fn execute(about: Option<&str>, is_json: bool) -> Result<Exit
     if is_json {
         let all = kinds.iter().map(|kind| {
             let actions = kind.actions().iter();
-            let actions: Vec<_> = actions.map(|action| told(kind, action)).collect();
+            let actions: Vec<_> = actions.map(|action| as_json(kind, action)).collect();
             json!({"name": kind, "title": kind.title(), "actions": actions, "finds": finds(kind)})
         });
         put(&json!({"providers": all.collect::<Vec<_>>()}).to_string())?;

@@ -8,7 +8,7 @@ use crate::cli::args::{GoOnArgs, RetryArgs};
 use crate::cli::ledgers;
 use crate::cli::session::{OpenRun, WorkKind};
 use crate::cli::setup::Setup;
-use crate::cli::terminal::{put_page, standing, tell};
+use crate::cli::terminal::{put_page, render_state, tell};
 use crate::cli::work::exit_code;
 use crate::cli::{CliError, ExitCode};
 use crate::domain::{Counted, Entry, Outcome, RunOptions, RunState};
@@ -205,7 +205,7 @@ async fn close_done(
         "{}: {what}; nothing was sent",
         state.path.display()
     ));
-    put_page(&standing(&state))?;
+    put_page(&render_state(&state))?;
     let counts = state.counts();
     // A run that has not reached its end is told so by the words above, which name `resume`.
     let ended = match counts.pending {

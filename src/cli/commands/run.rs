@@ -64,18 +64,18 @@ fn fresh<'a>(args: &RunArgs, disk: &'a dyn Disk) -> Result<Option<OpenRun<'a>>, 
 /// A saved plan, of which nothing can be read otherwise than it was; `None`: it was to be shown alone.
 async fn saved<'a>(args: &RunArgs, disk: &dyn Disk) -> Result<Option<OpenRun<'a>>, CliError> {
     let (ledger, config) = (&args.input, args.work.config.as_deref());
-    let shown = ledger.display();
+    let displayed = ledger.display();
     let (writer, state) = ledgers::open(disk, ledger, None)?;
     if !state.is_saved_plan() {
         let text = format!(
-            "`{shown}` is a ledger and no list of users: its plan was agreed to, and its run has begun"
+            "`{displayed}` is a ledger and no list of users: its plan was agreed to, and its run has begun"
         );
         return Err(CliError::refuse(text, goes_on(&again(ledger, config))));
     }
     let typed = args.ledger.as_ref().map(|_| "--ledger".to_owned());
     if let Some(option) = typed.or_else(RowsArgs::first_typed) {
         let text = format!(
-            "`{option}` is about reading an input, and `{shown}` is a ledger: its rows are read already"
+            "`{option}` is about reading an input, and `{displayed}` is a ledger: its rows are read already"
         );
         let help = format!("leave `{option}` off");
         return Err(CliError::refuse(text, help));

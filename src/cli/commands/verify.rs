@@ -77,19 +77,19 @@ impl OpenRun<'_> {
             ..self.start("verify", asked, ahead.collect())
         };
         let (ledger, signals) = (self.state.path.clone(), self.signals.clone());
-        let shown = ledger.display();
+        let displayed = ledger.display();
         tell(&match sample {
             Some(SampleDraw { seed, .. }) => format!(
-                "{shown}: asking about a sample of {asked} of {all} rows that are done, drawn with --seed {seed}"
+                "{displayed}: asking about a sample of {asked} of {all} rows that are done, drawn with --seed {seed}"
             ),
-            None => format!("{shown}: asking about {asked} rows that are done"),
+            None => format!("{displayed}: asking about {asked} rows that are done"),
         });
         // From here on the ledger holds more than it did, whatever goes wrong.
         let asked = self.ask_about(rows, begun).await;
         let (ended, state) = asked.map_err(CliError::once_begun)?;
         let all_good = close(args, &state, ended).map_err(CliError::once_begun)?;
         tell(&format!(
-            "note: {shown} has now the fingerprint {}",
+            "note: {displayed} has now the fingerprint {}",
             state.head
         ));
         Ok(exit_code(ended, all_good, signals.code()))
@@ -125,10 +125,10 @@ impl OpenRun<'_> {
             };
             work.push((client.clone(), spec));
         }
-        let shown = Shown::start(self.args.progress, ahead, &self.recorder);
+        let progress = Shown::start(self.args.progress, ahead, &self.recorder);
         let feed = Feed::new(self.state, &self.recorder, sources);
         let asked = ended_as(run(work, Arc::new(feed)).await);
-        shown.finish().await;
+        progress.finish().await;
         let state = self.writer.finish().await;
         Ok((asked?, state?))
     }
@@ -148,8 +148,8 @@ fn close(args: &VerifyArgs, state: &LedgerState, ended: RunState) -> Result<bool
         put_page(&summary.render(&listed))?;
     }
     for stop in &summary.stops {
-        let told = stop.reason.describe();
-        tell(&format!("{}: {told}; {}", stop.account, mend(stop.reason)));
+        let why = stop.reason.describe();
+        tell(&format!("{}: {why}; {}", stop.account, mend(stop.reason)));
     }
     if ended == RunState::Interrupted {
         tell("interrupted: what was seen so far is recorded; the next `verify` starts anew");

@@ -13,7 +13,7 @@
 
 mod concurrency;
 mod pace;
-mod past;
+mod prior_requests;
 mod window;
 
 use std::collections::BTreeMap;
@@ -26,8 +26,8 @@ use crate::domain::{Quota, Step};
 use crate::provider::RateHint;
 
 pub(super) use self::concurrency::RETRIED_AFTER;
-pub(super) use self::past::LEAVES_WITHIN;
-pub use self::past::{Earlier, Past};
+pub(super) use self::prior_requests::LEAVES_WITHIN;
+pub use self::prior_requests::{Earlier, PriorRequest};
 pub use self::window::Window;
 
 /// The limits of an account, with its share already taken off.
@@ -104,7 +104,7 @@ impl LimitsSpec {
 
 impl Limits {
     /// Limits with everything free but what `past` (oldest first) still holds.
-    pub fn new(spec: &LimitsSpec, past: &[Past], now: Instant) -> Self {
+    pub fn new(spec: &LimitsSpec, past: &[PriorRequest], now: Instant) -> Self {
         let window = |quota: Quota, step: Option<Step>| {
             let mut window = Window::new(quota);
             for past in past {
@@ -155,14 +155,14 @@ impl Limits {
 
     /// The state of each quota at `now`: its step (`None`: the account's) and how many slots are
     /// taken. Also in how long the first and the last of them are free again.
-    pub(super) fn held(
+    pub(super) fn usage(
         &mut self,
         now: Instant,
     ) -> impl Iterator<Item = (Option<Step>, Quota, u32, [Duration; 2])> {
         let windows = self.windows.iter_mut();
         let windows = windows.flat_map(|(step, windows)| windows.iter_mut().map(|it| (*step, it)));
         windows.map(move |(step, window)| {
-            let (taken, ends) = window.held(now);
+            let (taken, ends) = window.usage(now);
             let ends = ends.map(|at| at.saturating_duration_since(now));
             (step, window.quota(), taken, ends)
         })
@@ -308,7 +308,7 @@ impl Limits {
     /// some account may have another. So the number is taken for the span of ours, unless
     /// `resets_in` (what is left of the server's span) shows that the server's is longer. Then the
     /// stated quota is kept beside ours, from here on.
-    pub fn learn(&mut self, step: Option<Step>, permit: &Permit, hint: RateHint, now: Instant) {
+    pub fn observe(&mut self, step: Option<Step>, permit: &Permit, hint: RateHint, now: Instant) {
         let Some(limit) = hint.limit else { return };
         let resets_in = hint.resets_in;
         let stated = limit.share(self.share);

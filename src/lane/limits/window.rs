@@ -97,7 +97,7 @@ impl Window {
 
     /// How many slots are taken at `now`, and when the first and the last of ours are free again: by then, if
     /// none is.
-    pub(super) fn held(&mut self, now: Instant) -> (u32, [Instant; 2]) {
+    pub(super) fn usage(&mut self, now: Instant) -> (u32, [Instant; 2]) {
         while self.free_at.front().is_some_and(|at| *at <= now) {
             self.free_at.pop_front();
         }
@@ -123,8 +123,8 @@ impl Window {
             None => self.taken += 1,
         }
         let free_at = at + Self::reach(self.quota);
-        let place = self.free_at.partition_point(|other| *other <= free_at);
-        self.free_at.insert(place, free_at);
+        let index = self.free_at.partition_point(|other| *other <= free_at);
+        self.free_at.insert(index, free_at);
     }
 
     /// The server said, in the answer to the request of `mark`, that `remaining` requests are left.
@@ -156,8 +156,8 @@ impl Window {
             left.saturating_add(Duration::from_secs(1)).min(span)
         });
         let until = now + left + edge(span);
-        let place = self.others.partition_point(|(at, _)| *at <= until);
-        self.others.insert(place, (until, more));
+        let index = self.others.partition_point(|(at, _)| *at <= until);
+        self.others.insert(index, (until, more));
     }
 
     /// The request was never sent: its slot is free at once.

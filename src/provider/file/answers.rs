@@ -185,7 +185,7 @@ impl ProviderFile {
     }
 
     /// How a user stands by the answer to the look: active or unknown.
-    pub(super) fn stands(&self, id: &UserId, reply: &Reply) -> Result<UserState, Verdict> {
+    pub(super) fn state(&self, id: &UserId, reply: &Reply) -> Result<UserState, Verdict> {
         let body = Body::of(reply);
         let is = |rule: &Option<FileRule>| {
             let rule = rule.as_ref();

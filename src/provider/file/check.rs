@@ -55,11 +55,11 @@ pub(super) fn fit(is_fit: bool, place: impl AsRef<str>, reason: &str) -> Result<
     if is_fit {
         return Ok(());
     }
-    refuse(place.as_ref(), told(reason).unwrap_or(reason))
+    refuse(place.as_ref(), reason_text(reason).unwrap_or(reason))
 }
 
 /// The reason behind the word `reason`, or what is to be done about a message of the parser.
-fn told(reason: &str) -> Option<&'static str> {
+fn reason_text(reason: &str) -> Option<&'static str> {
     let mut all = REASONS.lines().filter_map(|line| line.split_once(": "));
     let why = all.find(|(word, _)| *word == reason);
     why.map(|(_, why)| why)
@@ -78,7 +78,7 @@ impl ProviderFile {
             let words = error.message().trim_end().replace('\n', ", ");
             // The parser names the types of its own language.
             let (what, type_) = words.rsplit_once(", expected ").unwrap_or((&words, &words));
-            let plain = told(type_).map(|told| format!("{what}; {told}"));
+            let plain = reason_text(type_).map(|reason_text| format!("{what}; {reason_text}"));
             problem(at, plain.unwrap_or_else(|| words.clone()))
         };
         let root = DeTable::parse(text).map_err(|error| syntax(&error))?;
@@ -364,13 +364,13 @@ impl ProviderFile {
     fn meant(&self, example: &FileExample) -> Result<String, String> {
         let (id, reply) = (UserId::new(example.id.as_str()), example.reply());
         let base = Url::parse("https://example.invalid").map_err(|error| error.to_string())?;
-        let told = |found: Result<&str, Verdict>| match found {
+        let kind = |found: Result<&str, Verdict>| match found {
             Ok(found) => found.to_owned(),
             Err(verdict) => word(&verdict),
         };
         match example.to.as_str() {
-            "identify" => Ok(told(self.who(&base, &reply).map(|_| "identified"))),
-            "look" => Ok(told(self.stands(&id, &reply).map(|state| match state {
+            "identify" => Ok(kind(self.who(&base, &reply).map(|_| "identified"))),
+            "look" => Ok(kind(self.state(&id, &reply).map(|state| match state {
                 UserState::Unknown => "unknown",
                 _ => "standing",
             }))),

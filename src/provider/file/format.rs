@@ -246,7 +246,7 @@ impl ProviderFile {
         self.actions.iter().flat_map(|(name, action)| {
             let last = action.steps.len().saturating_sub(1);
             let steps = self.steps(name).enumerate();
-            steps.map(move |(place, (name, call))| (name, call, action, place == last))
+            steps.map(move |(index, (name, call))| (name, call, action, index == last))
         })
     }
 

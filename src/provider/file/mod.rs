@@ -218,8 +218,8 @@ impl Provider for FileSettings {
     }
 
     /// Where orders are only taken, who stands after one is being deleted.
-    fn looked_up(&self, asked: &UserLookup<'_>, reply: &Reply) -> Result<Vec<UserState>, Verdict> {
-        let state = self.file.stands(&asked.ids[0], reply);
+    fn states_of(&self, asked: &UserLookup<'_>, reply: &Reply) -> Result<Vec<UserState>, Verdict> {
+        let state = self.file.state(&asked.ids[0], reply);
         let state = state.map_err(|verdict| self.of_token(verdict))?;
         let is_later = self.file.all_steps().all(|(_, call, ..)| call.is_later());
         Ok(vec![match (asked.purpose, state) {

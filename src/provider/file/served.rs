@@ -91,12 +91,12 @@ impl ProviderFile {
     pub fn place_of(&self, name: &str) -> Option<(usize, bool, bool)> {
         let (_, call, action, is_last) = self.step_named(name)?;
         let mut steps = action.steps.iter();
-        let place = steps.position(|step| std::ptr::eq(step, call))?;
-        Some((place, is_last, call.is_later()))
+        let index = steps.position(|step| std::ptr::eq(step, call))?;
+        Some((index, is_last, call.is_later()))
     }
 
     /// Status and body of the example that `means` so in answer to `to`, or to any step, about the user `id`.
-    pub fn shown(&self, to: &str, means: &str, id: &str) -> Option<(u16, String)> {
+    pub fn example_reply(&self, to: &str, means: &str, id: &str) -> Option<(u16, String)> {
         let any = || self.replies.iter().find(|it| it.means == means);
         let own = self.example(to, means);
         let example = match means {
@@ -105,7 +105,7 @@ impl ProviderFile {
         };
         let body = match example.id.as_str() {
             "" => example.body.clone(),
-            shown => example.body.replace(shown, id),
+            example_id => example.body.replace(example_id, id),
         };
         Some((example.status, body))
     }

@@ -7,7 +7,7 @@ use ::http::HeaderName;
 
 use super::check::{Refusal, fit};
 use super::format::{FileExample, FileRule, ProviderFile};
-use crate::domain::{WallClock, shown};
+use crate::domain::{WallClock, escape_controls};
 use crate::provider::body::Body;
 
 /// The headers that belong to the connection or the request, or give it another method.
@@ -20,7 +20,7 @@ const WRITTEN: &str = "2026-11-30";
 
 /// Whether `text` is shown as it stands, on one line, and is not blank.
 pub(super) fn is_line(text: &str) -> bool {
-    !text.trim().is_empty() && !text.contains(['\n', '\t']) && shown(text) == *text
+    !text.trim().is_empty() && !text.contains(['\n', '\t']) && escape_controls(text) == *text
 }
 
 /// Whether a file may say what stands in the header `name`.

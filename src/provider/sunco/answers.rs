@@ -15,7 +15,7 @@ use url::Url;
 use crate::domain::{Step, StopKind, UserId, split_brand};
 use crate::provider::address::place;
 use crate::provider::body::{Body, Object, child, text};
-use crate::provider::detail::shown;
+use crate::provider::detail::clean_name;
 use crate::provider::{Detail, Identity, Reply, RowEnd, Verdict, verdict};
 
 pub(super) fn judge(step: Step, id: &UserId, reply: &Reply) -> Verdict {
@@ -135,7 +135,7 @@ pub(super) fn identified(
     Ok(Identity {
         // Two tenants may differ in the path alone; the API's own, `/sc`, tells nothing.
         tenant: format!("{}/{app_id}", place.strip_suffix("/sc").unwrap_or(&place)),
-        name: app.and_then(|app| text(app, "displayName")).map(shown),
+        name: app.and_then(|app| text(app, "displayName")).map(clean_name),
         ..Identity::default()
     })
 }

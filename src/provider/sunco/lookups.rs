@@ -25,7 +25,7 @@ const PERSONAL: [&str; 4] = ["givenName", "surname", "email", "avatarUrl"];
 
 /// Reads the answer to a lookup of the user `id`. Only the API's own words say that nobody is there. A
 /// lookup settles doubts, and a gateway that has lost its route answers with an empty 404 as well.
-pub(super) fn looked_up(
+pub(super) fn states_of(
     purpose: LookupFor,
     id: &UserId,
     reply: &Reply,
@@ -53,7 +53,7 @@ pub(super) fn found(by: FindBy, keys: &[String], reply: &Reply) -> Result<Found,
     let body = Body::of(reply);
     if by == FindBy::ExternalId {
         let id = UserId::new(keys[0].as_str());
-        let is_known = looked_up(LookupFor::UnclearAnswer, &id, reply)? != UserState::Unknown;
+        let is_known = states_of(LookupFor::UnclearAnswer, &id, reply)? != UserState::Unknown;
         let user = body.object().and_then(|it| it.get("user"));
         let user = user.filter(|_| is_known);
         let users = user.map_or(&[][..], from_ref);

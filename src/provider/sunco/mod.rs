@@ -137,8 +137,8 @@ impl Provider for SuncoSettings {
         self.of_user(Method::GET, access, &ids[0], &[])
     }
 
-    fn looked_up(&self, asked: &UserLookup<'_>, reply: &Reply) -> Result<Vec<UserState>, Verdict> {
-        lookups::looked_up(asked.purpose, &asked.ids[0], reply).map(|state| vec![state])
+    fn states_of(&self, asked: &UserLookup<'_>, reply: &Reply) -> Result<Vec<UserState>, Verdict> {
+        lookups::states_of(asked.purpose, &asked.ids[0], reply).map(|state| vec![state])
     }
 
     fn find_max(&self, by: FindBy, key: &str) -> usize {

@@ -19,7 +19,7 @@ use url::Url;
 use crate::domain::{Step, StopKind, UserId};
 use crate::provider::address::place;
 use crate::provider::body::{Body, Object, child, id_text, text};
-use crate::provider::detail::shown;
+use crate::provider::detail::clean_name;
 use crate::provider::{
     Detail, Identity, Reply, RowEnd, Scope, Transient, Verdict, digits, verdict,
 };
@@ -280,7 +280,7 @@ pub(super) fn identified(base: &Url, reply: &Reply) -> Result<Identity, Verdict>
     Ok(Identity {
         tenant: place(base),
         caller: Some(UserId::new(caller)),
-        name: name.map(shown),
+        name: name.map(clean_name),
         role: Some(role(user).unwrap_or_else(|| "unknown".to_owned())),
         lacks: lacks(user),
         custom_role: custom_role(user),
@@ -293,7 +293,7 @@ pub(super) fn role(user: &Object) -> Option<String> {
     let role = text(user, "role").filter(|role| !role.is_empty())?;
     Some(match (role, role_type(user)) {
         ("agent", Some(LIGHT_AGENT)) => "light-agent".to_owned(),
-        (role, _) => shown(role),
+        (role, _) => clean_name(role),
     })
 }
 
@@ -321,7 +321,7 @@ pub(super) fn role_lacks(reply: &Reply) -> Result<Vec<String>, Verdict> {
         format!(
             "The caller's custom role does not let it delete end users (it says `{}`); let it add, edit \
              and delete all of them, or use an admin's credentials.",
-            shown(access)
+            clean_name(access)
         )
     });
     Ok(lacking.into_iter().collect())

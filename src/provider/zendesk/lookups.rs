@@ -47,11 +47,11 @@ fn protected(user: &Object, role: Option<String>) -> Option<String> {
 /// The new name of a user who is permanently deleted, some time after; in lower case.
 const PERMANENTLY_DELETED: &str = "permanently deleted user";
 
-pub(super) fn looked_up(asked: &UserLookup<'_>, reply: &Reply) -> Result<Vec<UserState>, Verdict> {
+pub(super) fn states_of(asked: &UserLookup<'_>, reply: &Reply) -> Result<Vec<UserState>, Verdict> {
     let id = &asked.ids[0];
     let state = match asked.purpose {
         LookupFor::Roles | LookupFor::Verification => return listed(asked, reply),
-        LookupFor::UnclearAnswer => shown(id, reply),
+        LookupFor::UnclearAnswer => read_state(id, reply),
         LookupFor::CloserVerification => erased(id, reply),
         LookupFor::SoftDeletedRoles => soft_deleted(id, reply, UserState::NotListed),
         // Neither active nor soft-deleted, and no record of an erasure.
@@ -61,7 +61,7 @@ pub(super) fn looked_up(asked: &UserLookup<'_>, reply: &Reply) -> Result<Vec<Use
 }
 
 /// Reads the answer to `users/{id}`.
-fn shown(id: &UserId, reply: &Reply) -> Result<UserState, Verdict> {
+fn read_state(id: &UserId, reply: &Reply) -> Result<UserState, Verdict> {
     let body = Body::of(reply);
     let Some(user) = named("user", reply, &body) else {
         return not_found(reply, &body, UserState::Unknown);

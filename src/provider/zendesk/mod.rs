@@ -180,8 +180,8 @@ impl Provider for ZendeskSettings {
         }
     }
 
-    fn looked_up(&self, asked: &UserLookup<'_>, reply: &Reply) -> Result<Vec<UserState>, Verdict> {
-        lookups::looked_up(asked, reply).map_err(|it| self.of_token(it))
+    fn states_of(&self, asked: &UserLookup<'_>, reply: &Reply) -> Result<Vec<UserState>, Verdict> {
+        lookups::states_of(asked, reply).map_err(|it| self.of_token(it))
     }
 
     /// A search takes one address. External ids stand in one list, if no comma is in them.

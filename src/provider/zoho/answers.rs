@@ -13,7 +13,7 @@ use url::Url;
 use crate::domain::{StopKind, UserId};
 use crate::provider::address::place;
 use crate::provider::body::{Body, Object, child, id_text, text};
-use crate::provider::detail::shown;
+use crate::provider::detail::clean_name;
 use crate::provider::rate_hint::retry_after;
 use crate::provider::{Detail, Identity, Reply, RowEnd, Scope, Transient, Verdict, verdict};
 
@@ -208,7 +208,7 @@ pub(super) fn identified(base: &Url, reply: &Reply) -> Result<Identity, Verdict>
     let Some(user) = user(reply, &body) else {
         if reply.status == 204 {
             let what = "the token belongs to no user of this CRM organisation";
-            return Err(verdict::condemned(
+            return Err(verdict::of_account(
                 StopKind::WrongTenant,
                 "no_current_user",
                 what,
@@ -229,8 +229,8 @@ pub(super) fn identified(base: &Url, reply: &Reply) -> Result<Identity, Verdict>
     Ok(Identity {
         tenant: format!("{}/{prefix}", place(base)),
         caller: Some(caller),
-        name: text(user, "full_name").map(shown),
-        role: named("profile").or_else(|| named("role")).map(shown),
+        name: text(user, "full_name").map(clean_name),
+        role: named("profile").or_else(|| named("role")).map(clean_name),
         id_prefix: Some(prefix),
         ..Identity::default()
     })

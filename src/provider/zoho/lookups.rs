@@ -45,7 +45,7 @@ const ADMIN_WORDS: [&str; 3] = ["admin", "amministra", "管理"];
 pub(super) const PRIMARY_CONTACT: &str = "primary-contact";
 
 /// Reads the answer to `users/{id}`. How a deleted user is told is not documented: 204, or the status.
-pub(super) fn shown(asked: &UserLookup<'_>, reply: &Reply) -> Result<UserState, Verdict> {
+pub(super) fn read_state(asked: &UserLookup<'_>, reply: &Reply) -> Result<UserState, Verdict> {
     let body = Body::of(reply);
     if reply.status == 204 {
         return Ok(UserState::Unknown);

@@ -128,11 +128,11 @@ impl Provider for ZohoSettings {
         self.crm(Method::GET, access, &["users", ids[0].as_str()])
     }
 
-    fn looked_up(&self, asked: &UserLookup<'_>, reply: &Reply) -> Result<Vec<UserState>, Verdict> {
+    fn states_of(&self, asked: &UserLookup<'_>, reply: &Reply) -> Result<Vec<UserState>, Verdict> {
         if self.is_list(asked.purpose) {
             return lookups::listed(asked, reply);
         }
-        lookups::shown(asked, reply).map(|state| vec![state])
+        lookups::read_state(asked, reply).map(|state| vec![state])
     }
 
     /// There is no search: the list of all users is read, and the more keys it is held against the fewer times.

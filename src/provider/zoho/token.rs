@@ -68,7 +68,7 @@ fn refused(said: Detail) -> Verdict {
 
 /// Where the answer says the API is, if a token may be sent there.
 fn api_base(accounts_url: &Url, answer: &Object) -> Result<Url, Verdict> {
-    let wrong = |code, what| verdict::condemned(StopKind::WrongTenant, code, what);
+    let wrong = |code, what| verdict::of_account(StopKind::WrongTenant, code, what);
     let Some(domain) = text(answer, "api_domain") else {
         let what = "the token's answer does not say where the API is; set base_url";
         return Err(wrong("no_api_domain", what));

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::charts::{self, Area, Part};
 use crate::domain::{
-    AccountHeader, AgreedBy, Counted, Counts, Outcome, RunState, Time, Verified, shown,
+    AccountHeader, AgreedBy, Counted, Counts, Outcome, RunState, Time, Verified, escape_controls,
 };
 use crate::report::pauses::Stretch;
 use crate::report::text::{self, ON_LIST, SOFT_DELETED, UNSEEN, again, counted};
@@ -44,7 +44,7 @@ const OPEN_MAX: usize = 5;
 
 /// The report as a page.
 pub fn render(report: &Report) -> String {
-    shown(&render_for(report, false)).into_owned()
+    escape_controls(&render_for(report, false)).into_owned()
 }
 
 /// The same, or the `brief` one that becomes Markdown; what a terminal would obey is not written out
@@ -178,7 +178,7 @@ impl<'a> Page<'a> {
     /// The outcomes that have rows: class, name, meaning, rows.
     fn outcomes(&self) -> Vec<(&'static str, &'static str, String, u64)> {
         let summary = &self.report.summary;
-        let mut told = Vec::new();
+        let mut parts = Vec::new();
         for outcome in self.columns() {
             let mut means = means(outcome).to_owned();
             if outcome == Outcome::Deleted && summary.settled_unseen > 0 {
@@ -193,7 +193,7 @@ impl<'a> Page<'a> {
                     if (outcome, counted) == (Outcome::Protected, Counted::Skipped) {
                         means = format!("skipped: {ON_LIST}");
                     }
-                    told.push((counted.name(), outcome.name(), means.clone(), rows));
+                    parts.push((counted.name(), outcome.name(), means.clone(), rows));
                 }
             }
         }
@@ -204,9 +204,9 @@ impl<'a> Page<'a> {
                 let soft_deleted = grouped(summary.soft_deleted);
                 let _ = write!(means, "; {soft_deleted} {SOFT_DELETED}");
             }
-            told.push(("pending", "pending", means, pending));
+            parts.push(("pending", "pending", means, pending));
         }
-        told
+        parts
     }
 
     /// The outcomes that have rows.
@@ -224,12 +224,12 @@ impl<'a> Page<'a> {
             .map(|(name, account)| {
                 let parts = charts::parts(&account.outcomes.sums(), account.outcomes.pending);
                 let ended = parts[..3].iter().map(|(_, name, rows)| (*rows, *name));
-                let mut told = counted(ended);
-                if told.is_empty() {
-                    "no row ended".clone_into(&mut told);
+                let mut text = counted(ended);
+                if text.is_empty() {
+                    "no row ended".clone_into(&mut text);
                 }
                 let bar = charts::bar(&parts, most.unwrap_or(0));
-                (cut_middle(name.as_str(), NAME_CHARS_MAX), told, bar)
+                (cut_middle(name.as_str(), NAME_CHARS_MAX), text, bar)
             })
             .collect()
     }
@@ -238,16 +238,16 @@ impl<'a> Page<'a> {
     /// provider, rows.
     fn account_rows(&self) -> Vec<(String, &'static str, Counts)> {
         let summary = &self.report.summary;
-        let told = summary.accounts.iter().take(ACCOUNTS_MAX);
-        let mut rows: Vec<_> = told
+        let accounts = summary.accounts.iter().take(ACCOUNTS_MAX);
+        let mut rows: Vec<_> = accounts
             .map(|(name, account)| {
                 let provider = account.provider.map_or("", |it| it.title());
                 (name.to_string(), provider, account.outcomes)
             })
             .collect();
         let (mut further, mut nowhere) = (Counts::default(), summary.outcomes);
-        for (place, account) in summary.accounts.values().enumerate() {
-            if place >= ACCOUNTS_MAX {
+        for (index, account) in summary.accounts.values().enumerate() {
+            if index >= ACCOUNTS_MAX {
                 further.add(&account.outcomes);
             }
             for outcome in Outcome::ALL {
@@ -309,7 +309,7 @@ impl<'a> Page<'a> {
     }
 
     fn places(&self, reason: &Reason) -> String {
-        reason.places.told(if self.is_brief { 12 } else { 24 })
+        reason.places.describe(if self.is_brief { 12 } else { 24 })
     }
 
     fn verified(&self) -> &'a [Verified] {

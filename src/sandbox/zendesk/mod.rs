@@ -104,15 +104,15 @@ impl Support {
 
     /// The answer to a caller whom nobody knows, or who may not do what is asked; `None`: go on.
     fn turned_away(&self, request: &Request, context: &Context) -> Option<Reply> {
-        let (scheme, shown, password) = request.presented();
-        let is_user = shown.strip_suffix("/token") == Some(Sandbox::ZENDESK_EMAIL)
+        let (scheme, login, password) = request.presented();
+        let is_user = login.strip_suffix("/token") == Some(Sandbox::ZENDESK_EMAIL)
             && password == Sandbox::ZENDESK_TOKEN;
-        let is_ready = shown == Sandbox::ZENDESK_OAUTH_TOKEN
-            || (shown == self.pair[0] && shown == Sandbox::ZENDESK_PAIR[0]);
+        let is_ready = login == Sandbox::ZENDESK_OAUTH_TOKEN
+            || (login == self.pair[0] && login == Sandbox::ZENDESK_PAIR[0]);
         let scope = match scheme.as_str() {
             "basic" if is_user => None,
             "bearer" if is_ready => None,
-            "bearer" => match self.tokens.scope(&shown, context.now) {
+            "bearer" => match self.tokens.scope(&login, context.now) {
                 Some(scope) => Some(scope.to_owned()),
                 None => return Some(refused("bad token")),
             },

@@ -106,7 +106,7 @@ impl Support {
             ZendeskCaller::AgentManagingUsers | ZendeskCaller::Agent => "agent",
             ZendeskCaller::EndUser => "end-user",
         };
-        let mut user = shown(&caller, request, context);
+        let mut user = to_json(&caller, request, context);
         user["name"] = json!("Operations");
         user["email"] = json!(Sandbox::ZENDESK_EMAIL);
         ok(&json!({"user": user}))
@@ -114,7 +114,7 @@ impl Support {
 
     pub(super) fn read(&self, request: &Request, context: &Context) -> Reply {
         match self.user(request, context) {
-            Some(user) => ok(&json!({"user": shown(&user, request, context)})),
+            Some(user) => ok(&json!({"user": to_json(&user, request, context)})),
             None => refused("not found"),
         }
     }
@@ -146,7 +146,7 @@ impl Support {
         let caller = context.settings.zendesk.caller_id;
         match soft_delete(&mut self.users, request.number(), caller, context.now) {
             Ok(user) => {
-                let user = shown(user, request, context);
+                let user = to_json(user, request, context);
                 changed(ok(&json!({"user": user})))
             }
             Err(None) => refused("not found"),
@@ -157,7 +157,7 @@ impl Support {
     pub(super) fn read_deleted(&self, request: &Request, context: &Context) -> Reply {
         match self.user(request, context) {
             Some(user) if is_listed(&user, context) => {
-                let user = shown_deleted(&user, request, context);
+                let user = deleted_json(&user, request, context);
                 ok(&json!({"deleted_user": user}))
             }
             _ => refused("not found"),
@@ -168,7 +168,7 @@ impl Support {
         match self.users.get_mut(&request.number()) {
             Some(user) if is_listed(&aged(user, context), context) => {
                 user.change(State::PermanentlyDeleted, context.now);
-                let user = shown_deleted(user, request, context);
+                let user = deleted_json(user, request, context);
                 changed(ok(&json!({"deleted_user": user})))
             }
             _ => refused("not found"),
@@ -223,7 +223,7 @@ fn invalid(why: &str) -> Reply {
 /// The list of those of `users` who are not deleted.
 fn list<'u>(users: impl Iterator<Item = &'u User>, request: &Request, context: &Context) -> Reply {
     let active = users.filter(|user| user.state == State::Active);
-    let users: Vec<Value> = active.map(|user| shown(user, request, context)).collect();
+    let users: Vec<Value> = active.map(|user| to_json(user, request, context)).collect();
     let count = users.len();
     ok(&json!({"users": users, "next_page": null, "previous_page": null, "count": count}))
 }
@@ -244,11 +244,11 @@ fn role_of(user: &User) -> (&str, &str, Option<u8>, Option<u64>) {
 }
 
 /// The aged `user` as the users endpoints show it.
-fn shown(user: &User, request: &Request, context: &Context) -> Value {
+fn to_json(user: &User, request: &Request, context: &Context) -> Value {
     let id: u64 = user.seed.id.parse().unwrap_or_default();
     let active = user.state == State::Active;
     let (_, _, role_type, custom_role_id) = role_of(user);
-    let mut shown = shown_deleted(user, request, context);
+    let mut full = deleted_json(user, request, context);
     let more = json!({
         "url": format!("{}/api/v2/users/{id}.json", request.base_url),
         "email": active.then(|| user.email("customer")),
@@ -267,13 +267,13 @@ fn shown(user: &User, request: &Request, context: &Context) -> Value {
         "user_fields": {},
     });
     for (field, value) in more.as_object().into_iter().flatten() {
-        shown[field] = value.clone();
+        full[field] = value.clone();
     }
-    shown
+    full
 }
 
 /// The aged `user` as the deleted users endpoints show it: with less of them.
-fn shown_deleted(user: &User, request: &Request, context: &Context) -> Value {
+fn deleted_json(user: &User, request: &Request, context: &Context) -> Value {
     let id: u64 = user.seed.id.parse().unwrap_or_default();
     let renamed_at = user.since.after(context.settings.zendesk.rename_delay);
     let is_renamed = user.state == State::PermanentlyDeleted && renamed_at <= context.now;

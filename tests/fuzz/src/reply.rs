@@ -114,7 +114,7 @@ pub fn replies(data: &[u8]) {
                 ids: asked,
                 primary_contact: None,
             };
-            match provider.looked_up(&asked, &reply) {
+            match provider.states_of(&asked, &reply) {
                 Err(verdict) => check_read(&verdict),
                 Ok(users) => {
                     assert_eq!(users.len(), 1);

@@ -28,7 +28,7 @@ fn job(number: u64) -> JobId {
 /// Tells `jobs` that this one ended.
 fn end(jobs: &mut Jobs, number: u64, at: Instant) {
     let told = vec![(job(number), JobState::Ended(Vec::new()))];
-    assert_eq!(jobs.learn(&[job(number)], (Some(200), told), at).len(), 1);
+    assert_eq!(jobs.apply(&[job(number)], (Some(200), told), at).len(), 1);
 }
 
 /// How many more may be begun now.
@@ -69,7 +69,7 @@ fn worked(count: u64, job_time: Duration, begin_gap: Duration) -> (u32, Duration
             (id.clone(), ended.unwrap_or(JobState::UnderWay))
         };
         let told = asked.iter().map(state).collect();
-        ended += jobs.learn(&asked, (Some(200), told), now).len() as u64;
+        ended += jobs.apply(&asked, (Some(200), told), now).len() as u64;
     }
     (reads, now - start)
 }
@@ -110,7 +110,7 @@ fn a_job_that_hangs_or_is_missing_or_cannot_be_asked_about_is_given_up() {
         while !jobs.is_empty() {
             now = jobs.next_question(INTERVAL, false).unwrap();
             let asked = jobs.ask(100);
-            jobs.learn(&asked, (Some(200), told.clone()), now);
+            jobs.apply(&asked, (Some(200), told.clone()), now);
             reads += 1;
         }
         assert!(reads <= reads_max && now - start <= time_max, "{reads}");

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use userpurge::domain::{Quota, Step, Time};
-use userpurge::lane::limits::{Earlier, Limits, LimitsSpec, Past, Permit, Wait};
+use userpurge::lane::limits::{Earlier, Limits, LimitsSpec, Permit, PriorRequest, Wait};
 use userpurge::provider::RateHint;
 
 const DELETE: Option<Step> = Some(Step::Delete);
@@ -28,7 +28,7 @@ struct Clocked {
 }
 
 impl Clocked {
-    fn new(spec: &LimitsSpec, past: &[Past]) -> Self {
+    fn new(spec: &LimitsSpec, past: &[PriorRequest]) -> Self {
         let start = tokio::time::Instant::now().into_std();
         let limits = Limits::new(spec, past, start);
         Self {
@@ -107,7 +107,7 @@ fn a_pause_holds_all_until_the_instant_and_the_later_of_two_counts() {
 
 #[test]
 fn an_earlier_process_counts_in_every_limit_also_of_another_account() {
-    let past = |step| Past {
+    let past = |step| PriorRequest {
         step,
         ago: Duration::from_mins(9),
         ahead: Duration::ZERO,
@@ -145,7 +145,7 @@ fn a_lower_limit_of_the_servers_lowers_ours_and_a_longer_span_is_kept_beside_it(
                 remaining: None,
                 resets_in: resets_in.map(Duration::from_secs),
             };
-            it.limits.learn(PERMANENT, &permit, said, it.now);
+            it.limits.observe(PERMANENT, &permit, said, it.now);
         }
         for _ in 0..2 {
             it.pass(PERMANENT);
@@ -214,7 +214,7 @@ fn unseen_reads_hold_slots_until_they_were_counted() {
 #[test]
 fn a_request_of_a_clock_that_ran_ahead_holds_its_slot_for_no_hour() {
     let now = Time::from_millis(1_795_340_600_000);
-    let past = Past::counted_by(None, now.after(Duration::from_hours(1)), now);
+    let past = PriorRequest::counted_by(None, now.after(Duration::from_hours(1)), now);
     assert_eq!(
         (past.ago, past.ahead),
         (Duration::ZERO, Quota::GIVEN_UP_COUNTED)

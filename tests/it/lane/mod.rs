@@ -26,7 +26,7 @@ use userpurge::domain::{
     AccountName, Action, Entry, LaneStop, OutcomeEntry, Position, Quota, Step, StopKind, Task,
     Time, UserId,
 };
-use userpurge::lane::limits::{LimitsSpec, Past};
+use userpurge::lane::limits::{LimitsSpec, PriorRequest};
 use userpurge::lane::{
     AccountEnd, AccountSpec, Effect, Event, FailureLimit, Lane, Now, RequestId, Until, WorkSpec,
 };
@@ -372,7 +372,7 @@ struct Setup {
     failure_limit: FailureLimit,
     canary: u64,
     until: Option<Until>,
-    past: Vec<Past>,
+    past: Vec<PriorRequest>,
     tokens: bool,
     token_quota: Option<Quota>,
     seed: u64,

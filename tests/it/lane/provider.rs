@@ -112,7 +112,7 @@ impl Provider for FakeProvider {
         at(access, &format!("{what}/{}", ids.join(",")))
     }
 
-    fn looked_up(&self, asked: &UserLookup<'_>, reply: &Reply) -> Result<Vec<UserState>, Verdict> {
+    fn states_of(&self, asked: &UserLookup<'_>, reply: &Reply) -> Result<Vec<UserState>, Verdict> {
         let UserLookup { purpose, ids, .. } = *asked;
         let detail = Detail::default();
         let (scope, wait) = (Scope::Account, None);

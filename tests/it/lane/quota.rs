@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::{Fault, Keeps, Setup, Sim, done, task};
 use userpurge::domain::{AccountName, Action, Entry, LeftOpen, Outcome, Quota, Step, Task, Time};
-use userpurge::lane::limits::Past;
+use userpurge::lane::limits::PriorRequest;
 
 /// A server that keeps a quota strictly, a client that is told of it, and rows.
 #[derive(Debug, Clone)]
@@ -29,7 +29,7 @@ impl Case {
         sim.keeping(&self.quota.to_string(), self.keeps)
     }
 
-    fn setup(&self, past: Vec<Past>) -> Setup {
+    fn setup(&self, past: Vec<PriorRequest>) -> Setup {
         let (concurrency, seed) = (self.concurrency, self.seed);
         let quota = self.quota.to_string();
         let common = Setup {
@@ -280,15 +280,15 @@ fn outstanding(sim: &Sim, rows: u64) -> Vec<Task> {
 }
 
 /// What the entries tell another process of earlier requests, oldest first.
-fn past(sim: &Sim) -> Vec<Past> {
+fn past(sim: &Sim) -> Vec<PriorRequest> {
     let (step, now) = (Some(Step::Delete), sim.wall());
     let past = exchanges(sim).into_iter().map(|(sent, replied)| {
         replied.map_or_else(
-            || Past::unanswered(step, now.saturating_since(sent)),
-            |at| Past::counted_by(step, at, now),
+            || PriorRequest::unanswered(step, now.saturating_since(sent)),
+            |at| PriorRequest::counted_by(step, at, now),
         )
     });
-    let mut past: Vec<Past> = past.collect();
+    let mut past: Vec<PriorRequest> = past.collect();
     past.sort_by_key(|past| (std::cmp::Reverse(past.ago), past.ahead));
     past
 }

@@ -105,13 +105,13 @@ fn the_time_left_is_true_to_a_fifth(
             progress.see(entry);
         }
         progress.tick(now);
-        let line = progress.told(now).remove(0);
+        let line = progress.status_lines(now).remove(0);
         if second % 300 == 0 {
             let mut other = Progress::start(Mode::None, false, vec![plan.clone()], EPOCH);
             let ended = sim.entries.iter();
             let ended = ended.filter(|it| made_at(it).is_some_and(|at| at <= now));
             ended.for_each(|entry| other.see(entry));
-            assert_eq!(other.told(now).concat(), line, "at {second} s");
+            assert_eq!(other.status_lines(now).concat(), line, "at {second} s");
         }
         waited += u32::from(line.contains(&format!("quota {quota}")));
         let truth = took.as_secs() - second;

@@ -795,7 +795,7 @@ fn ids_are_taken_as_they_are_or_refused_by_name() {
 // ---- Any answer ---------------------------------------------------------------------------------
 
 /// A lookup tells of each user or of none.
-fn looked_up(
+fn states_of(
     provider: &dyn Provider,
     purpose: LookupFor,
     id: &UserId,
@@ -806,7 +806,7 @@ fn looked_up(
         ids: std::slice::from_ref(id),
         primary_contact: Some("7"),
     };
-    let states = provider.looked_up(&asked, reply);
+    let states = provider.states_of(&asked, reply);
     if let Ok(states) = &states {
         assert_eq!(states.len(), 1);
     }
@@ -827,7 +827,7 @@ fn no_status_alone_identifies_anybody_or_tells_how_a_user_stands() {
         for (_, body) in BODIES {
             every_status(body, |reply| {
                 assert!(provider.identified(&access, reply).is_err());
-                let states = looked_up(provider.as_ref(), LookupFor::UnclearAnswer, &id, reply);
+                let states = states_of(provider.as_ref(), LookupFor::UnclearAnswer, &id, reply);
                 // No content is how Zoho says that nobody matches.
                 let is_nobody = provider.kind() == Zoho && reply.status == 204;
                 assert_eq!(
@@ -907,7 +907,7 @@ proptest! {
                 provider.primary_contact().and_then(|contact| contact.found(&reply).err()),
             ];
             let lookups = LookupFor::ALL
-                .map(|purpose| looked_up(provider.as_ref(), purpose, &id, &reply).err());
+                .map(|purpose| states_of(provider.as_ref(), purpose, &id, &reply).err());
             for verdict in answers.into_iter().chain(lookups).flatten() {
                 prop_assert!(is_of_a_read(&verdict), "{}", describe(&verdict));
                 assert_fit_to_keep(&verdict);
@@ -942,7 +942,7 @@ proptest! {
                 }
                 let _ = provider.identified(&access, &reply);
                 for purpose in LookupFor::ALL {
-                    let states = looked_up(provider.as_ref(), purpose, &id, &reply);
+                    let states = states_of(provider.as_ref(), purpose, &id, &reply);
                     prop_assert!(states.is_err() || matches!(status, 200 | 204 | 400 | 404));
                 }
                 if let Ok(token) = provider.minted(&reply) {

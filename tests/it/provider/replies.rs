@@ -131,13 +131,13 @@ fn answer(
 ) -> (String, Detail) {
     let failed = |verdict: Verdict| (describe(&verdict), detail(&verdict).clone());
     let fine = |means: String| (means, Detail::default());
-    let looked_up = |purpose, ids: &[UserId], tell: &dyn Fn(Vec<UserState>) -> String| {
+    let states_of = |purpose, ids: &[UserId], tell: &dyn Fn(Vec<UserState>) -> String| {
         let asked = UserLookup {
             purpose,
             ids,
             primary_contact: Some(PRIMARY_CONTACT),
         };
-        let states = provider.looked_up(&asked, reply);
+        let states = provider.states_of(&asked, reply);
         states.map_or_else(failed, |states| fine(tell(states)))
     };
     let many = MANY_ASKED.map(UserId::new);
@@ -145,7 +145,7 @@ fn answer(
         "identity" => provider
             .identified(access, reply)
             .map_or_else(failed, |identity| fine(describe_identity(&identity))),
-        "roles" => looked_up(LookupFor::Roles, &many, &|states| {
+        "roles" => states_of(LookupFor::Roles, &many, &|states| {
             let active = |(id, state): (_, _)| match state {
                 UserState::Active { role: None } => Some(format!("{id}")),
                 UserState::Active { role: Some(role) } => Some(format!("{id}={role}")),
@@ -155,7 +155,7 @@ fn answer(
             active.collect::<Vec<_>>().join(" ")
         }),
         "standing" if provider.lookup_max(LookupFor::Verification) > 1 => {
-            looked_up(LookupFor::Verification, &many, &|states| {
+            states_of(LookupFor::Verification, &many, &|states| {
                 let states = states.iter().map(describe_state);
                 states.collect::<Vec<_>>().join(", ")
             })
@@ -198,7 +198,7 @@ fn answer(
             match LookupFor::ALL.into_iter().find(|it| it.name() == word) {
                 Some(purpose) => {
                     let one = std::slice::from_ref(id);
-                    looked_up(purpose, one, &|states| describe_state(&states[0]))
+                    states_of(purpose, one, &|states| describe_state(&states[0]))
                 }
                 None => failed(provider.judge(step_named(ask), id, reply)),
             }

@@ -81,7 +81,7 @@ fn write(
     let keys_left_out = table.as_ref().is_some_and(InputTable::keys_left_out);
     let paths = Counted::ALL.map(|kind| folder.join(file_of(kind)));
     // None takes its place before all are written.
-    let (written, told) = write_file(&paths[0], |deleted| {
+    let (written, summary) = write_file(&paths[0], |deleted| {
         write_file(&paths[1], |failed| {
             write_file(&paths[2], |unprocessed| {
                 let files = [deleted, failed, unprocessed].map(|it| BufWriter::new(it.as_file()));
@@ -103,7 +103,7 @@ fn write(
             "note: {odd} valid ids look like formulas and stand as they are, so that they can be read again; import the id column as text"
         ));
     }
-    put_page(&told)?;
+    put_page(&summary)?;
     if written[Counted::Bad.index()].0 > 0 {
         tell(&next(ledger, &paths[Counted::Bad.index()], options));
     }

@@ -20,16 +20,16 @@ const KINDS: [&str; 5] = [
 ];
 
 /// Rows by how their users stand, and the first of their lines.
-pub type Standing = BTreeMap<&'static str, (u64, Vec<u64>)>;
+pub type UserStates = BTreeMap<&'static str, (u64, Vec<u64>)>;
 
 /// Counts `task`, whose user stands so. `include`: the roles whose users may be deleted.
-pub fn count_standing(standing: &mut Standing, task: &Task, state: &UserState, include: &[String]) {
-    let (rows, lines) = standing.entry(kind(task, state, include)).or_default();
+pub fn count_state(states: &mut UserStates, task: &Task, state: &UserState, include: &[String]) {
+    let (rows, lines) = states.entry(kind(task, state, include)).or_default();
     *rows += 1;
     // The first, though actions are read one after another.
     let line = task.position.line;
-    let place = lines.partition_point(|other| *other < line);
-    lines.insert(place, line);
+    let index = lines.partition_point(|other| *other < line);
+    lines.insert(index, line);
     lines.truncate(LINES_MAX);
 }
 
@@ -52,10 +52,10 @@ fn kind(task: &Task, state: &UserState, include: &[String]) -> &'static str {
 }
 
 /// How the users of `account` stand, for people.
-pub fn standing_told(account: &AccountName, standing: &Standing) -> String {
+pub fn describe_user_states(account: &AccountName, states: &UserStates) -> String {
     let mut text = format!("\n{account}, as its users stand now (nobody was touched):\n");
     for kind in KINDS {
-        let (rows, lines) = standing.get(kind).cloned().unwrap_or_default();
+        let (rows, lines) = states.get(kind).cloned().unwrap_or_default();
         let _ = write!(text, "  {kind:<13}{:>10}", grouped(rows));
         if kind != "still there" && rows > 0 {
             let _ = write!(text, "   {}", listed("line", rows, &lines));

@@ -9,7 +9,7 @@ use crate::transport::REPLY_TIME_MAX;
 
 /// A request an earlier process sent, for filling the windows at `resume`.
 #[derive(Debug, Clone, Copy)]
-pub struct Past {
+pub struct PriorRequest {
     /// Which step's endpoint it called; `None`: a read.
     pub step: Option<Step>,
     /// How long ago its answer came, or may have come.
@@ -46,14 +46,14 @@ impl<S: Iterator<Item = (Option<Step>, Time, Option<Time>)>> Earlier<S> {
     /// when all silent waits of a process were over. Those are a slot of the account's limit, and
     /// the rest after a transient error. Requests of a process before that one have been counted,
     /// or given up, one reply time after the next process began.
-    pub fn still_counted(self, spec: &LimitsSpec, now: Time) -> Vec<Past> {
+    pub fn still_counted(self, spec: &LimitsSpec, now: Time) -> Vec<PriorRequest> {
         let ago = |at| now.saturating_since(at);
         let span = spec.requests.span();
         let past = |(step, sent_at, counted_by): (_, _, Option<Time>)| match counted_by {
-            Some(at) => Past::counted_by(step, at, now),
-            None => Past::unanswered(step, ago(sent_at)),
+            Some(at) => PriorRequest::counted_by(step, at, now),
+            None => PriorRequest::unanswered(step, ago(sent_at)),
         };
-        let read = |ago, latest| Past::within(None, ago, latest);
+        let read = |ago, latest| PriorRequest::within(None, ago, latest);
         let latest = span + WAIT_MAX + UNANSWERED_MAX;
         let unseen = self.silent.map(|silent| read(silent, latest));
         let cut_off = self.cut_off.iter();
@@ -67,7 +67,7 @@ impl<S: Iterator<Item = (Option<Step>, Time, Option<Time>)>> Earlier<S> {
     }
 }
 
-impl Past {
+impl PriorRequest {
     /// A request that its server has counted by the instant `at`, which may be yet to come.
     pub fn counted_by(step: Option<Step>, at: Time, now: Time) -> Self {
         Self {

@@ -17,16 +17,16 @@ const TIME_MAX: Duration = Duration::from_mins(1);
 /// How often it is asked whether it has ended.
 const POLL: Duration = Duration::from_millis(20);
 
-/// Runs `command` in a shell with the line `told` on its standard input, and waits for its end. Returns
+/// Runs `command` in a shell with the line `summary` on its standard input, and waits for its end. Returns
 /// what went wrong, in words; `None`: nothing.
 ///
 /// # Errors
 ///
 /// The shell cannot be started or followed.
-pub fn run_notified(command: &str, told: &str) -> io::Result<Option<String>> {
+pub fn run_notify_command(command: &str, summary: &str) -> io::Result<Option<String>> {
     // From a file, so that nobody waits for a command that does not read.
     let mut input = tempfile::tempfile()?;
-    writeln!(input, "{told}")?;
+    writeln!(input, "{summary}")?;
     input.rewind()?;
     let mut shell = Command::new("sh");
     // A group of its own, so that all of it can be stopped.
