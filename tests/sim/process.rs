@@ -707,6 +707,7 @@ impl Process<'_> {
                     // then is lost with the process.
                     if let Event::Reply { result: Ok(it), .. } = &event
                         && self.is_at_work
+                        && self.stops < 2
                     {
                         self.world.pairs.came(&it.body, now_since);
                     }
