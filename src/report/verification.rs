@@ -8,7 +8,7 @@ use roaring::RoaringTreemap;
 use serde::Serialize;
 use serde_json::json;
 
-use super::text::{add_line, answer, counted, describe_stop};
+use super::text::{add_line, answer, describe_stop};
 use crate::domain::{
     Action, Finding, LaneStop, ProviderKind, SampleDraw, Time, UserState, Verified,
 };
@@ -135,14 +135,14 @@ impl VerificationSummary {
 
     /// In one line.
     pub fn line(&self) -> String {
-        let found = counted([
-            (self.as_asked, "gone"),
-            (self.under_way, "being erased"),
-            (self.standing, "still there"),
-            (self.unknown, "unknown"),
-        ]);
+        let found = [self.as_asked, self.under_way, self.standing, self.unknown];
+        let [gone, erasing, standing, unknown] = found.map(grouped);
         let (asked, rows) = (grouped(self.asked), count(self.good_rows, "row"));
-        format!("asked about {asked} of {rows}: {found} ({})", utc(self.at))
+        format!(
+            "asked about {asked} of {rows}: {gone} gone, {erasing} being erased, {standing} still there, \
+             {unknown} unknown ({})",
+            utc(self.at)
+        )
     }
 
     /// The advice about the findings, as far as there is any. `in_background`: what [`Self::listed`]

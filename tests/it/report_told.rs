@@ -257,7 +257,7 @@ fn a_page_reads_so() {
     being erased by the provider 0
     no clear answer 1
     asked 3
-    asked about 3 of 3 rows: 1 gone, 1 still there, 1 unknown (2026-11-23 10:30:00 UTC).
+    asked about 3 of 3 rows: 1 gone, 0 being erased, 1 still there, 1 unknown (2026-11-23 10:30:00 UTC).
     Rows still there, or with no clear answer
     Line Account Action Id Seen Why
     6 acme purge 905 present
@@ -895,7 +895,7 @@ fn who_was_seen_standing_is_to_be_tried_again() {
     assert!(
         said.ends_with("next         userpurge retry --only standing users.csv.ledger.jsonl\n")
     );
-    let verified = "verified     asked about 1 of 3 rows: 1 still there";
+    let verified = "verified     asked about 1 of 3 rows: 0 gone, 0 being erased, 1 still there";
     assert!(said.contains(verified), "{said}");
 }
 
