@@ -11,7 +11,7 @@ use userpurge::input::{InputSource, ReadOptions, RowProblem, Test};
 
 use crate::lists::{plan, touched};
 use crate::support::World;
-use crate::support::usual::run;
+use crate::support::usual::{plan_of, run};
 
 const FIRST: u64 = 361_808_352_001;
 
@@ -190,19 +190,17 @@ fn blank_cells_that_a_negated_test_takes_are_counted() {
 fn a_saved_plan_keeps_what_was_left_out() {
     let world = world();
     let save = [
-        "plan",
-        "users.csv",
-        "--account",
-        "acme",
-        "--action",
-        "delete",
-        "--where",
-        "role_name = end-user",
-        "--max-rows",
-        "2",
-        "-o",
-        "saved.jsonl",
-    ];
+        &plan_of("users.csv")[..],
+        &[
+            "--where",
+            "role_name = end-user",
+            "--max-rows",
+            "2",
+            "-o",
+            "saved.jsonl",
+        ],
+    ]
+    .concat();
     world.call(&save).code(0).says("3 filtered");
     world.write("users.csv", "id\n361808352005\n");
     world

@@ -8,7 +8,7 @@ use userpurge::sandbox::Call;
 use wiremock::matchers::{method, path, path_regex};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::support::usual::{self, LEDGER, PERMANENTLY, run};
+use crate::support::usual::{self, LEDGER, PERMANENTLY, plan_of, run};
 use crate::support::{World, ids};
 
 /// The usual run, which asks.
@@ -35,14 +35,7 @@ fn more_rows_than_max_delete_send_nothing() {
         .call(&[RUN, &["--yes", "--max-delete", "4"]].concat())
         .code(2)
         .says("--max-delete");
-    let plan = [
-        "plan",
-        "users.csv",
-        "--account",
-        "acme",
-        "--action",
-        "delete",
-    ];
+    let plan = plan_of("users.csv");
     let planned = world.call(&[&plan[..], &["--max-delete", "4"]].concat());
     let planned = planned.code(0).says("would be refused");
     assert!(!planned.out.contains("next:"), "{planned:?}");

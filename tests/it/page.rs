@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::support::World;
+use crate::support::usual::plan_of;
 
 /// The page without the time of day, which no two runs share.
 fn page(out: &str) -> String {
@@ -112,14 +113,7 @@ fn a_plan_says_what_will_be_done_to_whom_what_will_not_and_what_to_type_next() {
 fn a_plan_of_nothing_says_so_too() {
     let world = World::new();
     world.write("users.csv", "id\nbob\n");
-    let args = [
-        "plan",
-        "users.csv",
-        "--account",
-        "acme",
-        "--action",
-        "delete",
-    ];
+    let args = plan_of("users.csv");
     insta::assert_snapshot!(page(&world.call(&args).code(1).out), @r#"
     users.csv: 1 row, 0 to delete, 1 invalid
     id from `id`

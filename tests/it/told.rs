@@ -7,7 +7,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::support::raw::{After, Heard, Raw};
-use crate::support::usual::{LEDGER, RUN, id, run};
+use crate::support::usual::{LEDGER, RUN, id, plan_of, run};
 use crate::support::{World, ids};
 
 /// The closing words' line of that label.
@@ -152,15 +152,7 @@ fn a_misspelt_account_has_one_advice() {
     let world = World::of_users(1);
     let plan = |account: &str| {
         world.write("users.csv", format!("id,account\n1,{account}\n2,acme\n"));
-        let plan = [
-            "plan",
-            "users.csv",
-            "--account",
-            "acme",
-            "--action",
-            "delete",
-            "-v",
-        ];
+        let plan = [&plan_of("users.csv")[..], &["-v"]].concat();
         world.call(&plan).code(0).out
     };
     let misspelt = plan("acmee");
@@ -174,16 +166,7 @@ fn a_misspelt_account_has_one_advice() {
 #[test]
 fn a_protect_list_that_cannot_be_read_says_what_makes_it_one() {
     let world = World::of_users(3);
-    let plan = [
-        "plan",
-        "users.csv",
-        "--account",
-        "acme",
-        "--action",
-        "delete",
-        "--protect",
-        "staff.csv",
-    ];
+    let plan = [&plan_of("users.csv")[..], &["--protect", "staff.csv"]].concat();
     for text in [
         "number,name\n2,Ada\n",
         "id,user_id\n1,2\n",
