@@ -6,6 +6,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::try_join_all;
+
 use super::earlier::Before;
 use super::error::describe;
 use super::files::DiskTokenStore;
@@ -29,9 +31,6 @@ const ATTEMPTS: NonZeroU32 = NonZeroU32::new(6).unwrap();
 
 /// How long a provider may keep a person waiting before any progress can be seen.
 const SILENCE_MAX: Duration = Duration::from_secs(4);
-
-/// The advice where no answer came that can be used.
-pub(super) const UNREACHED: &str = "check the address and the network, and try again";
 
 /// An account, ready to be spoken to.
 #[derive(Debug)]
@@ -177,10 +176,13 @@ fn not_ready(account: &AccountName, error: &TransportError) -> CliError {
     CliError::message(ExitCode::Refused, text, help)
 }
 
-/// Asks every connection who we are. The first that cannot say ends the run before anything is sent.
+/// Asks the connections side by side who we are. The first that cannot say ends the run before anything is sent.
+/// Asks as well who has a role that no list of users tells, but for the `included` ones, whose users may be
+/// deleted; `None`: does not. Where a provider does not say, a person is told what that means.
 pub(super) async fn identify(
     connections: &mut [Connection],
     recorder: &Recorder,
+    included: Option<&[String]>,
 ) -> Result<(), CliError> {
     // There is no progress to be seen yet, and a provider may keep us waiting.
     let mut told = None;
@@ -198,10 +200,18 @@ pub(super) async fn identify(
             told = now;
         }
     }));
-    for it in connections.iter_mut() {
+    let ask = async |it: &mut Connection| {
         let identity = it.answers(it.client.identify()).await;
         it.identity = Some(identity.map_err(|error| it.refused(&error))?.0);
-    }
+        if let Some(included) = included {
+            let untold = it.answers(it.client.find_primary_contact(included)).await;
+            if let Some(untold) = untold.map_err(|error| it.refused(&error))? {
+                tell(&format!("note: {}: {untold}", it.name));
+            }
+        }
+        Ok::<_, CliError>(())
+    };
+    try_join_all(connections.iter_mut().map(ask)).await?;
     join_tenants(connections);
     Ok(())
 }
@@ -216,21 +226,6 @@ fn join_tenants(connections: &mut [Connection]) {
             it.client.join(&other.client);
         }
     }
-}
-
-/// Asks every connection who has a role that no list of users tells, but for the `included` ones, whose users
-/// may be deleted. Where a provider does not say, a person is told what that means.
-pub(super) async fn find_primary_contacts(
-    connections: &[Connection],
-    included: &[String],
-) -> Result<(), CliError> {
-    for it in connections {
-        let untold = it.answers(it.client.find_primary_contact(included)).await;
-        if let Some(untold) = untold.map_err(|error| it.refused(&error))? {
-            tell(&format!("note: {}: {untold}", it.name));
-        }
-    }
-    Ok(())
 }
 
 impl Connection {
@@ -250,14 +245,9 @@ impl Connection {
 
     /// The caller's identity, or that of others, could not be found out.
     pub(super) fn refused(&self, error: &RequestError) -> CliError {
-        let help = match error {
-            RequestError::Account { reason, .. } => Some(mend(*reason)),
-            RequestError::Passing { .. } => Some(UNREACHED),
-            RequestError::Stopping => None,
-        };
-        let (name, title, error) = (&self.name, self.kind.title(), describe(error));
-        let message = format!("account `{name}` ({title}): {error}; nothing was deleted");
-        CliError::message(ExitCode::Refused, message, help)
+        let (name, title, why) = (&self.name, self.kind.title(), describe(error));
+        let message = format!("account `{name}` ({title}): {why}; nothing was deleted");
+        CliError::message(ExitCode::Refused, message, way_out(error))
     }
 
     /// The tenant that the provider said it is; `None`: it was not asked.
@@ -291,6 +281,15 @@ impl Connection {
             does: BTreeMap::new(),
             concurrency: self.client.with(|lane| lane.concurrency()),
         }
+    }
+}
+
+/// The advice where a question was not answered.
+pub(super) fn way_out(error: &RequestError) -> Option<&'static str> {
+    match error {
+        RequestError::Account { reason, .. } => Some(mend(*reason)),
+        RequestError::Passing { .. } => Some("check the address and the network, and try again"),
+        RequestError::Stopping => None,
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::CliError;
-use super::accounts::{Connection, find_primary_contacts, identify, open_connections};
+use super::accounts::{Connection, identify, open_connections};
 use super::earlier::{Before, is_at, read_if_whole, refusal, way_past};
 use super::files::xdg_folder;
 use super::planning::absolute;
@@ -23,7 +23,6 @@ impl OpenRun<'_> {
         &mut self,
         names: &BTreeSet<AccountName>,
     ) -> Result<bool, CliError> {
-        self.check_accounts(names)?;
         let is_run = matches!(self.kind, WorkKind::Run(_));
         // Rows that were done before were so at a tenant, which is to be that of this run.
         let counts = self.state.account_counts();
@@ -56,13 +55,13 @@ impl OpenRun<'_> {
         let accounts = outline.read(to_ask, &process_variable)?;
         let accounts = accounts.into_iter().collect::<Result<_, _>>()?;
         self.connections = open_connections(outline, options, accounts, before, sinks)?;
-        identify(&mut self.connections, &self.recorder).await?;
+        let included = deletes.then_some(&*options.include_roles);
+        identify(&mut self.connections, &self.recorder, included).await?;
         if deletes {
             for connection in &self.connections {
                 let tenant = connection.tenant().unwrap_or_default();
                 self.refuse_denied(&connection.name, tenant)?;
             }
-            find_primary_contacts(&self.connections, &options.include_roles).await?;
         }
         self.check_tenants()?;
         if is_run {
@@ -116,7 +115,7 @@ impl OpenRun<'_> {
     }
 
     /// Refuses rows of accounts that the configuration does not have any more, or at another provider.
-    fn check_accounts(&self, names: &BTreeSet<AccountName>) -> Result<(), CliError> {
+    pub(super) fn check_accounts(&self, names: &BTreeSet<AccountName>) -> Result<(), CliError> {
         let known = self.state.accounts();
         let is_run = matches!(self.kind, WorkKind::Run(_));
         for name in names {

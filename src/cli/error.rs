@@ -40,17 +40,6 @@ pub(super) enum ExitCode {
     Terminated = 143,
 }
 
-impl ExitCode {
-    /// Of a run that a signal ended, whose process ends with `code`.
-    pub(super) const fn after_signal(code: u8) -> Self {
-        if code == Self::Interrupted as u8 {
-            Self::Interrupted
-        } else {
-            Self::Terminated
-        }
-    }
-}
-
 /// Why a command could not do what was asked. Rows that ended badly are no failure.
 #[derive(Debug)]
 pub(super) struct CliError {

@@ -17,7 +17,7 @@ use crate::config::AccountSettings;
 use crate::domain::{AccountName, Action, Time, UserId, WallClock};
 use crate::lane::Until;
 use crate::ledger::Queues;
-use crate::plan::{Plan, PlanGroup, counted, deciding_limit};
+use crate::plan::{Plan, PlanGroup, counted, deciding_limit, time_at_limit};
 use crate::provider::{consequence, outlived, remains};
 use crate::words::{clock, count, cut, duration, grouped};
 
@@ -33,35 +33,23 @@ const REMARKS: [&str; 5] = [
     "row is | rows are | taken although a cell is blank that `--where-not` or `!=` asks about",
 ];
 
-/// The plan for people. `connections`: the callers, as far as they are known.
-pub(super) fn text(setup: &Setup, planned: &Planned, connections: &[Connection]) -> String {
+/// The plan for people, before any provider is asked.
+pub(super) fn text(setup: &Setup, planned: &Planned) -> String {
     let plan = &planned.plan;
     let lines = head(setup, planned).into_iter();
     let mut text: String = lines.map(|line| wrapped(&line, 2) + "\n").collect();
     // Of no account there is nothing between the head and the reasons, which begin with a line feed.
     text.extend((plan.to_delete() > 0).then_some('\n'));
     for account in &setup.outline.accounts {
-        let actions = plan.accounts.get(&account.name);
-        let connection = connections.iter().find(|it| it.name == account.name);
-        if actions.is_none() && connection.is_none() {
+        let Some(actions) = plan.accounts.get(&account.name) else {
             continue;
-        }
-        let _ = writeln!(text, "{}", wrapped(&place(account, connection), 2));
-        for (action, group) in actions.into_iter().flatten() {
+        };
+        let _ = writeln!(text, "{}", wrapped(&place(account, None), 2));
+        for (action, group) in actions {
             text.push_str(&order(setup, account, *action, group));
         }
-        if let Some(actions) = actions {
-            notes(
-                &mut text,
-                setup,
-                account,
-                setup.time(&account.name, &counted(actions)),
-            );
-        }
-        let identity = connection.and_then(|it| it.identity.as_ref());
-        for lack in identity.iter().flat_map(|it| &it.lacks) {
-            let _ = writeln!(text, "  {}", wrapped(&format!("warning: {lack}"), 4));
-        }
+        let time = setup.time(&account.name, &counted(actions));
+        notes(&mut text, setup, account, time);
     }
     if plan.to_delete() > 0 {
         let now = WallClock::system().now();
@@ -70,7 +58,8 @@ pub(super) fn text(setup: &Setup, planned: &Planned, connections: &[Connection])
     if tracing::enabled!(tracing::Level::INFO) {
         text.push_str(&plan.describe_all_reasons(&planned.name, &planned.examples, width()));
     } else {
-        let above = text.lines().count();
+        // A line for each account follows, when its provider has answered.
+        let above = text.lines().count() + plan.accounts.len();
         text.push_str(&plan.describe_reasons(seen(), above));
     }
     if let Some(hint) = plan.column_hint(&planned.mapping, planned.likely_column.as_deref()) {
@@ -79,24 +68,47 @@ pub(super) fn text(setup: &Setup, planned: &Planned, connections: &[Connection])
     text
 }
 
-/// The effect of rows that are tried again, and the users it is on, a line each.
-pub(super) fn actions(
+/// Where the accounts lead, and as whom, as the providers say. Of a `plan` also its time, if a provider states a
+/// limit that makes it longer. `None`: the rows of `queues` are tried again, and the effect is said once more.
+pub(super) fn callers(
     setup: &Setup,
     connections: &[Connection],
     queues: &BTreeMap<AccountName, Queues>,
+    plan: Option<&Plan>,
 ) -> String {
-    let texts = connections.iter().filter_map(|connection| {
-        let account = setup.account(&connection.name)?;
-        let mut text = wrapped(&place(account, Some(connection)), 2) + "\n";
-        for (action, rows) in queues.get(&connection.name)? {
-            let users = action.of_users(rows.len());
-            let what = consequence(account.kind(), *action);
-            text += &(wrapped(&format!("  {users}: {what}"), 4) + "\n");
+    let (mut text, mut is_slower) = (String::new(), false);
+    for connection in connections {
+        let Some(account) = setup.account(&connection.name) else {
+            continue;
+        };
+        let rows = plan.and_then(|it| Some(counted(it.accounts.get(&account.name)?)));
+        let rows = rows.unwrap_or_default();
+        let known = time_at_limit(&rows, &account.limits.clone().shared());
+        is_slower |= known < setup.time(&account.name, &rows);
+        let (was, is) = (place(account, None), place(account, Some(connection)));
+        let line = match (plan, is.strip_prefix(&format!("{was}, "))) {
+            // The plan has said where.
+            (Some(_), Some(who)) => format!("{}: {who}", account.name),
+            _ => is,
+        };
+        let _ = writeln!(text, "{}", wrapped(&line, 2));
+        if let (None, Some(queues)) = (plan, queues.get(&connection.name)) {
+            for (action, rows) in queues {
+                let users = action.of_users(rows.len());
+                let what = consequence(account.kind(), *action);
+                let _ = writeln!(text, "{}", wrapped(&format!("  {users}: {what}"), 4));
+            }
+            notes(&mut text, setup, account, Duration::ZERO);
         }
-        notes(&mut text, setup, account, Duration::ZERO);
-        Some(text)
-    });
-    texts.collect()
+        let identity = connection.identity.as_ref();
+        for lack in identity.iter().flat_map(|it| &it.lacks) {
+            let _ = writeln!(text, "  {}", wrapped(&format!("warning: {lack}"), 4));
+        }
+    }
+    if let Some(plan) = plan.filter(|plan| is_slower && plan.to_delete() > 0) {
+        let _ = writeln!(text, "{}", takes(setup, plan, WallClock::system().now()));
+    }
+    text
 }
 
 /// Where an account leads, and as whom, once that is known.
@@ -120,7 +132,9 @@ fn order(setup: &Setup, account: &AccountSettings, action: Action, group: &PlanG
     let time = setup.time(&account.name, &[(action, group.rows)]);
     let users = action.of_users(group.rows);
     let what = consequence(account.kind(), action);
-    let line = format!("  {users}: {what}; {}", wait(time));
+    let wait = (!is_none(time)).then(|| format!("at least {}", duration(time)));
+    let wait = wait.as_deref().unwrap_or("no wait");
+    let line = format!("  {users}: {what}; {wait}");
     let ids = between(group);
     if line.chars().count() + ids.chars().count() + 2 <= width() {
         return format!("{line}; {ids}\n");
@@ -258,14 +272,6 @@ pub(super) fn json(setup: &Setup, planned: &Planned) -> Value {
     value["passed_over"] = json!(planned.passed_over);
     value["protect_list"] = json!(planned.protected);
     value
-}
-
-/// How long a limit makes rows wait.
-fn wait(time: Duration) -> String {
-    if is_none(time) {
-        return "no wait".to_owned();
-    }
-    format!("at least {}", duration(time))
 }
 
 /// Whether a wait is none to speak of.

@@ -100,7 +100,13 @@ impl<'a> OpenRun<'a> {
     pub(super) async fn carry_out(mut self) -> Result<ExitCode, CliError> {
         let (ledger, command) = (self.state.path.clone(), self.args.notify.take());
         let notify = || command.iter().for_each(|command| notify(command, &ledger));
-        if !self.connect(&self.queues.keys().cloned().collect()).await? {
+        let accounts = self.queues.keys().cloned().collect();
+        self.check_accounts(&accounts)?;
+        // It is read while the providers are asked.
+        if let WorkKind::Run(planned) = &self.kind {
+            tell(outline_text::text(&self.setup, planned).trim_end());
+        }
+        if !self.connect(&accounts).await? {
             self.writer.finish().await?;
             put_page(&render_state(&self.state))?;
             notify();
@@ -122,22 +128,25 @@ impl<'a> OpenRun<'a> {
     pub(super) async fn show_live(mut self) -> Result<ExitCode, CliError> {
         // Where no folder can be used, the tenants' own warning says so.
         let log = begin_log(&self.setup).ok();
-        let is_connected = self.connect(&self.queues.keys().cloned().collect()).await?;
-        if is_connected && let WorkKind::Run(planned) = &self.kind {
-            self.refuse_shared_users()?;
-            if let Some((log, requests)) = &log {
-                self.tenants.note(&absolute(&requests.path));
-                self.recorder.attach(log.handle()).await?;
-            }
-            let begun = Entry::Session(Box::new(self.start("run", 0, Vec::new())));
-            self.recorder.record(begun, Durability::Synced).await?;
-            put_page(&outline_text::text(&self.setup, planned, &self.connections))?;
-            self.show_user_states().await?;
-            let next = words::typed_again("run", &["-n", "--dry-run", "--live"]);
-            put_page(&format!("\nnext: {next}"))?;
-            let end = Entry::end(RunState::Finished, Counts::default());
-            self.recorder.record(end, Durability::Synced).await?;
+        let accounts = self.queues.keys().cloned().collect();
+        self.check_accounts(&accounts)?;
+        if let WorkKind::Run(planned) = &self.kind {
+            put_page(&outline_text::text(&self.setup, planned))?;
         }
+        self.connect(&accounts).await?;
+        self.refuse_shared_users()?;
+        if let Some((log, requests)) = &log {
+            self.tenants.note(&absolute(&requests.path));
+            self.recorder.attach(log.handle()).await?;
+        }
+        let begun = Entry::Session(Box::new(self.start("run", 0, Vec::new())));
+        self.recorder.record(begun, Durability::Synced).await?;
+        put_page(&self.callers())?;
+        self.show_user_states().await?;
+        let next = words::typed_again("run", &["-n", "--dry-run", "--live"]);
+        put_page(&format!("\nnext: {next}"))?;
+        let end = Entry::end(RunState::Finished, Counts::default());
+        self.recorder.record(end, Durability::Synced).await?;
         if let Some((log, _)) = log {
             log.finish().await?;
         }
@@ -197,33 +206,39 @@ impl<'a> OpenRun<'a> {
     /// Shows what is about to be done, asks, and writes down who agreed.
     async fn ask(&mut self) -> Result<BTreeMap<AccountName, WorkSpec>, CliError> {
         self.refuse_shared_users()?;
-        let count = self.count();
-        let WorkKind::Run(planned) = &self.kind else {
+        let (count, is_run) = (self.count(), matches!(self.kind, WorkKind::Run(_)));
+        if !is_run {
             tell(&self.describe(count));
-            if matches!(self.kind, WorkKind::Retry(_)) {
-                let text = outline_text::actions(&self.setup, &self.connections, &self.queues);
-                tell(text.trim_end());
-            }
-            let specs = self.specs()?;
-            if count > 0 {
-                self.obtain(count)?;
-            }
-            return Ok(specs);
-        };
-        tell(&outline_text::text(&self.setup, planned, &self.connections));
+        }
+        if !matches!(self.kind, WorkKind::Resume) {
+            tell(self.callers().trim_end());
+        }
         self.tell_foreign()?;
         let specs = self.specs()?;
-        let how = self.obtain(count)?;
-        let options = &self.setup.options;
-        let agreed = question::agreed(&self.state, &self.connections, how, options);
-        let entry = Entry::Agreed(Box::new(agreed));
-        let appended = self.writer.handle().append(entry, Durability::Synced).await;
-        // Nothing has been sent, whatever it is.
-        appended.map_err(CliError::refused)?;
+        if !is_run && count == 0 {
+            return Ok(specs);
+        }
+        let (how, options) = (self.obtain(count)?, &self.setup.options);
+        if is_run {
+            let agreed = question::agreed(&self.state, &self.connections, how, options);
+            let entry = Entry::Agreed(Box::new(agreed));
+            let appended = self.writer.handle().append(entry, Durability::Synced).await;
+            // Nothing has been sent, whatever it is.
+            appended.map_err(CliError::refused)?;
+        }
         if let Some(new) = self.new.take() {
             new.keep();
         }
         Ok(specs)
+    }
+
+    /// Where the accounts lead, see [`outline_text::callers`].
+    fn callers(&self) -> String {
+        let plan = match &self.kind {
+            WorkKind::Run(planned) => Some(&planned.plan),
+            _ => None,
+        };
+        outline_text::callers(&self.setup, &self.connections, &self.queues, plan)
     }
 
     /// Asks, unless it need not be asked, at the tenants of the accounts with rows.

@@ -137,7 +137,8 @@ pub(super) fn exit_code(state: RunState, all_good: bool, signal: Option<u8>) -> 
     match (state, signal) {
         (RunState::Finished, _) if all_good => ExitCode::Success,
         (RunState::Finished, _) => ExitCode::SomeRowsBad,
-        (RunState::Interrupted, Some(code)) => ExitCode::after_signal(code),
+        (RunState::Interrupted, Some(130)) => ExitCode::Interrupted,
+        (RunState::Interrupted, Some(_)) => ExitCode::Terminated,
         _ => ExitCode::Stopped,
     }
 }

@@ -1,8 +1,6 @@
 //! The thread that writes: it appends what it is handed, in groups, and tells when it is safe.
 
 use std::sync::OnceLock;
-use std::thread;
-use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -13,9 +11,6 @@ use crate::domain::{Counts, Entry};
 
 /// How many entries wait to be written at most; who appends more waits for room.
 pub const QUEUE_MAX: usize = 1_024;
-
-/// How long entries gather for one sync while they come thick: a sync costs the same for one or many.
-const GATHER_TIME: Duration = Duration::from_millis(1);
 
 /// Writes what comes in `messages` to `file` until it is told to finish, or all handles are gone, and
 /// gives what the ledger says. The first failure is the last; `failure` tells it to the handles.
@@ -51,19 +46,14 @@ fn write(
     messages: &mut mpsc::Receiver<Message>,
     group: &mut Vec<Message>,
 ) -> Result<(), LedgerError> {
-    // Whether entries come faster than one by one.
-    let mut thick = false;
+    // Entries gather while those before them are being synced: a sync costs the same for one or many.
     loop {
-        if thick {
-            thread::sleep(GATHER_TIME);
-        }
         if messages.is_empty() {
             file.sync()?;
         }
         if messages.blocking_recv_many(group, QUEUE_MAX) == 0 {
             return file.sync();
         }
-        thick = group.len() > 1;
         commit(file, group)?;
         for message in group.drain(..) {
             match message {

@@ -1,7 +1,9 @@
 //! A handle to an account's lane, for commands: questions before the work, and what was seen after it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
 
 use super::{Driver, EventSink, StopSignals, TokenStore};
 use crate::domain::{AccountName, FindBy, LimitAhead, Step, UserId, UserState, WallClock};
@@ -31,7 +33,7 @@ pub struct Io {
 #[derive(Debug, Clone)]
 pub struct Client {
     pub(super) account: AccountName,
-    /// `None`: it is being driven.
+    /// Locked while it is being driven; `None`: another lane has taken it in.
     pub(super) lane: Arc<Mutex<Option<Lane>>>,
     pub(super) io: Arc<Io>,
 }
@@ -67,8 +69,8 @@ impl Client {
         if Arc::ptr_eq(&self.lane, &other.lane) {
             return;
         }
-        let lane = self.lane().take();
-        if let Some(lane) = lane {
+        let lane = self.lane.try_lock().map(|mut lane| lane.take());
+        if let Ok(Some(lane)) = lane {
             other.with(|others| others.absorb(lane));
         }
         self.lane = Arc::clone(&other.lane);
@@ -170,22 +172,22 @@ impl Client {
         answer.unwrap_or(Err(RequestError::Stopping))
     }
 
-    /// Asks all of `inquiries` at once; the answers come in their order.
+    /// Asks all of `inquiries` at once; the answers come in their order. Of accounts that share a lane one
+    /// after another asks.
     async fn ask_all(&self, inquiries: Vec<Inquiry>) -> Vec<Result<Meaning, RequestError>> {
-        let Some(mut lane) = self.lane().take() else {
+        let mut lane = self.lane.lock().await;
+        let Some(lane) = lane.as_mut() else {
             let none = inquiries.iter().map(|_| Err(RequestError::Stopping));
             return none.collect();
         };
         let asked = inquiries.into_iter();
         let asked = asked.map(|inquiry| lane.ask(&self.account, inquiry, self.io.now()));
         let asked: Vec<_> = asked.collect();
-        let mut driver = Driver::new(&mut lane, &self.io, None);
+        let mut driver = Driver::new(lane, &self.io, None);
         driver.questions = asked.iter().copied().collect();
         // A ledger is not there yet, or will tell of its failure when work begins.
         let _ = driver.drive().await;
         let mut answers = std::mem::take(&mut driver.answers);
-        drop(driver);
-        *self.lane() = Some(lane);
         let answer = |id| answers.remove(id).unwrap_or(Err(RequestError::Stopping));
         asked.iter().map(answer).collect()
     }
@@ -198,11 +200,6 @@ impl Client {
 
     /// Looks at the lane, or changes it; `None`: it is being driven.
     pub fn with<T>(&self, change: impl FnOnce(&mut Lane) -> T) -> Option<T> {
-        self.lane().as_mut().map(change)
-    }
-
-    /// The lane's place. Never held across a wait.
-    pub(super) fn lane(&self) -> MutexGuard<'_, Option<Lane>> {
-        self.lane.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lane.try_lock().ok()?.as_mut().map(change)
     }
 }

@@ -78,26 +78,23 @@ pub async fn run(
     work: Vec<(Client, WorkSpec)>,
     rows: Arc<dyn RowSource>,
 ) -> Result<Vec<(AccountName, AccountEnd)>, SinkFailed> {
-    let mut lanes: Vec<(Client, Lane)> = Vec::new();
+    let mut clients = Vec::new();
     for (client, spec) in work {
-        let shared = lanes
-            .iter_mut()
-            .find(|(other, _)| Arc::ptr_eq(&other.lane, &client.lane));
-        if let Some((_, lane)) = shared {
-            lane.work(&client.account, spec);
-        } else {
-            let lane = client.lane().take();
-            lanes.extend(lane.map(|mut lane| {
-                lane.work(&client.account, spec);
-                (client, lane)
-            }));
-        }
+        client.with(|lane| lane.work(&client.account, spec));
+        clients.push(client);
     }
     let mut running = JoinSet::new();
-    for (client, mut lane) in lanes {
+    for client in clients {
+        // A lane that accounts share is driven once.
+        let Ok(mut lane) = Arc::clone(&client.lane).try_lock_owned() else {
+            continue;
+        };
         let rows = Arc::clone(&rows);
         running.spawn(async move {
-            let mut driver = Driver::new(&mut lane, &client.io, Some(rows.as_ref()));
+            let Some(lane) = lane.as_mut() else {
+                return Ok(Vec::new());
+            };
+            let mut driver = Driver::new(lane, &client.io, Some(rows.as_ref()));
             let result = driver.drive().await;
             drop(driver);
             if result.is_err() {
@@ -105,9 +102,7 @@ pub async fn run(
                 client.io.stop.admitting.cancel();
                 client.io.stop.waiting.cancel();
             }
-            let ends = lane.take_ends();
-            *client.lane() = Some(lane);
-            result.map(|()| ends)
+            result.map(|()| lane.take_ends())
         });
     }
     let ends: Result<Vec<_>, _> = running.join_all().await.into_iter().collect();

@@ -437,7 +437,11 @@ fn who_we_are_is_shown_before_the_question_written_down_and_bound() {
     let asked = done.err.find("there is no terminal to ask at").unwrap();
     let who = done.err.find("acme: Zendesk Support at 127.0.0.1").unwrap();
     assert!(who < asked, "{}", done.err);
-    assert!(done.err.contains(", as Operations (admin)"), "{}", done.err);
+    assert!(
+        done.err.contains("acme: as Operations (admin)"),
+        "{}",
+        done.err
+    );
     world.call(&[RUN, &["--yes"]].concat()).code(0);
     let ledger = world.ledger(LEDGER);
     let session = ledger.iter().find(|it| it["kind"] == "session").unwrap();

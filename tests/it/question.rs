@@ -1,8 +1,12 @@
 //! The question before a run, at a real terminal: what has to be typed, and that nothing leaves until
 //! it is.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+
 use serde_json::json;
 
+use crate::support::raw::{After, Raw};
 use crate::support::usual::{self, LEDGER, id};
 use crate::support::{World, ids};
 
@@ -56,6 +60,27 @@ fn a_provider_that_keeps_silent_is_waited_for_in_words() {
         terminal.key("C-c");
         terminal.until("it is over", |screen| screen.ends_with('$'));
     }
+    nothing_was_sent(&world);
+}
+
+#[test]
+fn the_plan_is_there_before_any_provider_answers_and_all_are_asked_side_by_side() {
+    let world = ordinary();
+    let silent = Raw::start(|_, _| After::Keep);
+    world.configure(&world.config().replace(&world.base(), &silent.base()));
+    let terminal = world.terminal(80);
+    terminal.types("clear; userpurge run users.csv");
+    terminal.until("the plan is there", |screen| {
+        screen.contains("cannot be undone") && screen.contains("Not sent")
+    });
+    world.until("both are asked, though neither answers", || {
+        let asked: Vec<_> = silent.heard().into_iter().map(|it| it.target).collect();
+        ["/api/v2/", "/v2/apps/"]
+            .iter()
+            .all(|path| asked.iter().any(|it| it.starts_with(path)))
+    });
+    terminal.key("C-c");
+    terminal.until("it is over", |screen| screen.ends_with('$'));
     nothing_was_sent(&world);
 }
 
@@ -157,6 +182,8 @@ pub(crate) fn ordinary() -> World {
 #[test]
 fn the_plan_of_an_ordinary_file_and_its_question_fit_one_screen() {
     let world = ordinary();
+    let own = Permissions::from_mode(0o600);
+    fs::set_permissions(world.path("userpurge.toml"), own).unwrap();
     let terminal = world.terminal(80);
     terminal.types("clear; userpurge run users.csv; echo code $?");
     let screen = terminal.until("it asks", |screen| screen.ends_with("Type 43 to go on:"));

@@ -51,6 +51,28 @@ fn a_user_under_both_names_is_a_duplicate_or_belongs_to_the_first() {
 }
 
 #[test]
+fn both_are_checked_and_asked_who_we_are() {
+    let world = twins();
+    let done = world.call(&["check"]).code(0);
+    for name in ["acme", "twin"] {
+        let line = format!("{name}: Zendesk Support at 127.0.0.1");
+        assert!(done.out.contains(&line), "{}", done.out);
+    }
+    world.write(
+        "users.csv",
+        "id,account,action\n1,acme,delete\n2,twin,delete\n",
+    );
+    let done = world.call(&["run", "users.csv", "--yes"]).code(0);
+    assert_eq!(
+        done.err.matches(": as Operations (admin)").count(),
+        2,
+        "{}",
+        done.err
+    );
+    assert_eq!(world.status(LEDGER)["outcomes"]["deleted"], 2);
+}
+
+#[test]
 fn different_users_go_side_by_side() {
     let world = twins();
     let rows = (1..=200).map(|id| {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::cli::accounts::{Connection, UNREACHED, open_connections};
+use crate::cli::accounts::{Connection, open_connections, way_out};
 use crate::cli::args::CheckArgs;
 use crate::cli::earlier::Before;
 use crate::cli::error::describe;
@@ -17,7 +17,6 @@ use crate::config::{AccountSettings, process_variable};
 use crate::domain::{RunOptions, UserId};
 use crate::lane::RequestError;
 use crate::provider::{Identity, RateHint, RateHints, key_owner, rights, token_warning};
-use crate::report::mend;
 use crate::run::StopSignals;
 
 /// The account's own statement; and a note where it does not tell whom nobody should delete. Or why
@@ -75,10 +74,9 @@ async fn ask(line: &Connection) -> Facts {
         let notice = line.answers(line.client.find_primary_contact(&[])).await?;
         Ok((identity, seen, notice))
     };
-    asked.await.map_err(|error| match error {
-        RequestError::Account { reason, .. } => (describe(&error), Some(mend(reason))),
-        _ => (describe(&error), Some(UNREACHED)),
-    })
+    asked
+        .await
+        .map_err(|error: RequestError| (describe(&error), way_out(&error)))
 }
 
 fn say(text: &mut String, account: &AccountSettings, facts: &Facts) {

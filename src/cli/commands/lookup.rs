@@ -112,7 +112,9 @@ impl OpenRun<'_> {
         file: &mut FoundFile,
         ahead: BTreeMap<AccountName, u64>,
     ) -> Result<RunState, CliError> {
-        self.connect(&ahead.keys().cloned().collect()).await?;
+        let accounts = ahead.keys().cloned().collect();
+        self.check_accounts(&accounts)?;
+        self.connect(&accounts).await?;
         self.attach().await?;
         let plan = |(name, rows)| AccountPlan::untimed(name, rows);
         let ahead: Vec<AccountPlan> = ahead.into_iter().map(plan).collect();

@@ -40,7 +40,7 @@ fn show(args: &PlanArgs, setup: &Setup, planned: &Planned) -> Result<(), CliErro
     if args.json {
         put(&outline_text::json(setup, planned).to_string())?;
     } else {
-        put_page(&outline_text::text(setup, planned, &[]))?;
+        put_page(&outline_text::text(setup, planned))?;
         let now = WallClock::system().now();
         if let Some(until) = args.work.pace.until(now) {
             put_page(&outline_text::until(&until, now))?;

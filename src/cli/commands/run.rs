@@ -45,7 +45,7 @@ fn fresh<'a>(args: &RunArgs, disk: &'a dyn Disk) -> Result<Option<OpenRun<'a>>, 
     };
     if args.dry_run && !args.live {
         let (setup, planned) = planning()?.plan(None)?;
-        put_page(&outline_text::text(&setup, &planned, &[]))?;
+        put_page(&outline_text::text(&setup, &planned))?;
         return Ok(None);
     }
     refuse_unkeepable(&args.input)?;
@@ -85,7 +85,7 @@ async fn saved<'a>(args: &RunArgs, disk: &dyn Disk) -> Result<Option<OpenRun<'a>
     let setup = Setup::new(config, options, Some(ledger))?;
     let planned = Planned::of_ledger(&state)?;
     if args.dry_run && !args.live {
-        put_page(&outline_text::text(&setup, &planned, &[]))?;
+        put_page(&outline_text::text(&setup, &planned))?;
         writer.finish().await?;
         return Ok(None);
     }

@@ -7,7 +7,9 @@ use super::providers::provider_file;
 use crate::cli::args::SandboxArgs;
 use crate::cli::files::write_text;
 use crate::cli::terminal::{put, tell};
+use crate::cli::work::exit_code;
 use crate::cli::{CliError, ExitCode};
+use crate::domain::RunState;
 use crate::input::{InputSource, ReadOptions};
 use crate::provider::ProviderFile;
 use crate::run::StopSignals;
@@ -70,9 +72,7 @@ pub(in crate::cli) async fn execute(args: SandboxArgs) -> Result<ExitCode, CliEr
     stop.listen("the sandbox ends")?;
     stop.admitting.cancelled().await;
     running.shutdown().await;
-    Ok(stop
-        .code()
-        .map_or(ExitCode::Success, ExitCode::after_signal))
+    Ok(exit_code(RunState::Interrupted, true, stop.code()))
 }
 
 /// A provider file as a configuration in any folder names it.

@@ -63,9 +63,9 @@ impl OpenRun<'_> {
             seed: args.seed.unwrap_or_else(|| u64::from(fastrand::u32(..))),
         });
         let rows = sample.map_or_else(|| good.clone(), |it| draw_sample(good, it));
-        if !self.connect(&rows.keys().cloned().collect()).await? {
-            return Err(CliError::bug("no account can be asked"));
-        }
+        let accounts = rows.keys().cloned().collect();
+        self.check_accounts(&accounts)?;
+        self.connect(&accounts).await?;
         self.attach().await?;
         let sum = |rows: &Rows| rows.values().map(RoaringTreemap::len).sum();
         let ahead = rows.iter();
