@@ -200,6 +200,10 @@ impl Reasons {
 /// Why rows of `state` are not done, on one line: the words of the report, those of the most rows first,
 /// without what they advise. Empty: all are done.
 pub fn why(state: &LedgerState) -> Result<String, LedgerError> {
+    // To read a long ledger once more takes seconds.
+    if state.counts().counted(Counted::Bad) == 0 {
+        return Ok(String::new());
+    }
     let mut reasons = Reasons::default();
     let bad = Some(Counted::Bad);
     each_outcome(state, |entry| {
