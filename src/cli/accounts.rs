@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use futures::future::try_join_all;
+use tokio::task::JoinSet;
 
 use super::earlier::Before;
 use super::error::describe;
@@ -201,10 +202,11 @@ pub(super) async fn identify(
         }
     }));
     let ask = async |it: &mut Connection| {
-        let identity = it.answers(it.client.identify()).await;
+        let _silence = it.tell_of_silence();
+        let identity = it.client.identify().await;
         it.identity = Some(identity.map_err(|error| it.refused(&error))?.0);
         if let Some(included) = included {
-            let untold = it.answers(it.client.find_primary_contact(included)).await;
+            let untold = it.client.find_primary_contact(included).await;
             if let Some(untold) = untold.map_err(|error| it.refused(&error))? {
                 tell(&format!("note: {}: {untold}", it.name));
             }
@@ -229,18 +231,16 @@ fn join_tenants(connections: &mut [Connection]) {
 }
 
 impl Connection {
-    /// Waits for `answer` to who we are, or who others are, and says so if the provider takes its time.
-    pub(super) async fn answers<T>(&self, answer: impl Future<Output = T>) -> T {
-        let mut answer = pin!(answer);
-        if let Ok(answer) = tokio::time::timeout(SILENCE_MAX, answer.as_mut()).await {
-            return answer;
-        }
-        tell(&format!(
+    /// Says, unless that is dropped first, that the provider takes its time to tell who we are, or who others are.
+    pub(super) fn tell_of_silence(&self) -> JoinSet<()> {
+        let text = format!(
             "{}: waiting for {} to answer; nothing is deleted before, and Ctrl-C gives up",
             self.name,
             self.kind.title()
-        ));
-        answer.await
+        );
+        let mut task = JoinSet::new();
+        task.spawn(tokio::time::sleep(SILENCE_MAX).map(move |()| tell(&text)));
+        task
     }
 
     /// The caller's identity, or that of others, could not be found out.

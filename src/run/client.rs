@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
+use tokio::task::JoinSet;
 
 use super::{Driver, EventSink, StopSignals, TokenStore};
 use crate::domain::{AccountName, FindBy, LimitAhead, Step, UserId, UserState, WallClock};
@@ -173,23 +174,26 @@ impl Client {
     }
 
     /// Asks all of `inquiries` at once; the answers come in their order. Of accounts that share a lane one
-    /// after another asks.
+    /// after another asks. As at work, a lane is driven in a task of its own.
     async fn ask_all(&self, inquiries: Vec<Inquiry>) -> Vec<Result<Meaning, RequestError>> {
-        let mut lane = self.lane.lock().await;
-        let Some(lane) = lane.as_mut() else {
-            let none = inquiries.iter().map(|_| Err(RequestError::Stopping));
-            return none.collect();
-        };
-        let asked = inquiries.into_iter();
-        let asked = asked.map(|inquiry| lane.ask(&self.account, inquiry, self.io.now()));
-        let asked: Vec<_> = asked.collect();
-        let mut driver = Driver::new(lane, &self.io, None);
-        driver.questions = asked.iter().copied().collect();
-        // A ledger is not there yet, or will tell of its failure when work begins.
-        let _ = driver.drive().await;
-        let mut answers = std::mem::take(&mut driver.answers);
-        let answer = |id| answers.remove(id).unwrap_or(Err(RequestError::Stopping));
-        asked.iter().map(answer).collect()
+        let (client, mut lane) = (self.clone(), Arc::clone(&self.lane).lock_owned().await);
+        let mut task = JoinSet::new();
+        task.spawn(async move {
+            let Some(lane) = lane.as_mut() else {
+                let none = inquiries.iter().map(|_| Err(RequestError::Stopping));
+                return none.collect();
+            };
+            let ask = |inquiry| lane.ask(&client.account, inquiry, client.io.now());
+            let asked: Vec<_> = inquiries.into_iter().map(ask).collect();
+            let mut driver = Driver::new(lane, &client.io, None);
+            driver.questions = asked.iter().copied().collect();
+            // A ledger is not there yet, or will tell of its failure when work begins.
+            let _ = driver.drive().await;
+            let mut answers = std::mem::take(&mut driver.answers);
+            let answer = |id| answers.remove(id).unwrap_or(Err(RequestError::Stopping));
+            asked.iter().map(answer).collect()
+        });
+        task.join_all().await.pop().unwrap_or_default()
     }
 
     /// How the limits stand before rows are sent that take so many `requests`; empty: it is being driven.

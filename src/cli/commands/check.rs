@@ -70,8 +70,9 @@ pub(in crate::cli) async fn execute(args: &CheckArgs) -> Result<ExitCode, CliErr
 
 async fn ask(line: &Connection) -> Facts {
     let asked = async {
-        let (identity, seen) = line.answers(line.client.identify()).await?;
-        let notice = line.answers(line.client.find_primary_contact(&[])).await?;
+        let _silence = line.tell_of_silence();
+        let (identity, seen) = line.client.identify().await?;
+        let notice = line.client.find_primary_contact(&[]).await?;
         Ok((identity, seen, notice))
     };
     asked
