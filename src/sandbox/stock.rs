@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use super::hub::Sandbox;
 use super::options::SandboxError;
@@ -172,10 +173,8 @@ pub fn config(
             continue;
         };
         let is_bare = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-        let header = match name {
-            name if name.chars().all(is_bare) => name.clone(),
-            name => toml::Value::from(name.as_str()).to_string(),
-        };
+        let plain = name.chars().all(is_bare).then(|| name.clone());
+        let header = plain.unwrap_or_else(|| toml::Value::from(name.as_str()).to_string());
         // Writing to a string cannot fail; so below.
         let provider = toml::Value::from(own.map_or(kind.name(), |(_, named)| named));
         let _ = writeln!(text, "[accounts.{header}]\nprovider = {provider}");
@@ -186,10 +185,9 @@ pub fn config(
             let _ = write!(text, "\n[accounts.{header}.limits]\n");
             let stated = own.and_then(|(file, _)| file.defaults());
             let limits = stated.unwrap_or_else(|| defaults(*kind));
-            let steps = limits.steps.iter();
-            let steps = steps.map(|(step, quota)| (step.name(), *quota));
-            for (limit, quota) in std::iter::once(("requests", limits.requests)).chain(steps) {
-                let _ = writeln!(text, "{limit} = \"{}\"", quicker(quota, scale));
+            let _ = writeln!(text, "requests = \"{}\"", quicker(limits.requests, scale));
+            for (step, quota) in &limits.steps {
+                let _ = writeln!(text, "{} = \"{}\"", step.name(), quicker(*quota, scale));
             }
         }
         text.push('\n');
@@ -231,7 +229,8 @@ fn keys<'a>(
     })
 }
 
-/// A quota whose span is so many times shorter.
+/// A quota whose span is so many times shorter, but at least one millisecond long.
 fn quicker(quota: Quota, scale: f64) -> Quota {
-    Quota::try_new(quota.requests(), quota.span().div_f64(scale)).unwrap_or(quota)
+    let span = quota.span().div_f64(scale).max(Duration::from_millis(1));
+    Quota::try_new(quota.requests(), span).unwrap_or(quota)
 }

@@ -180,6 +180,32 @@ fn a_sandbox_has_the_users_of_a_file_and_a_configuration_that_fits_it() {
 }
 
 #[test]
+fn the_quickest_sandbox_writes_a_configuration_that_is_read() {
+    let world = World::new();
+    let sandbox = ["sandbox", "--listen", "127.0.0.1:0", "--scale-limits"];
+    let args = [&sandbox[..], &["1000000", "--write-config", "its.toml"]].concat();
+    let mut child = world.start(&args);
+    let mut said = String::new();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    out.read_line(&mut said).unwrap();
+    world.write("users.csv", "id\n11\n");
+    for (account, action) in [("support", "purge"), ("chat", "delete"), ("crm", "delete")] {
+        let plan = ["plan", "users.csv", "--config", "its.toml"];
+        let of = [
+            "--account",
+            account,
+            "--action",
+            action,
+            "--force-foreign-ids",
+        ];
+        let done = world.call(&[&plan[..], &of].concat());
+        assert!([0, 1].contains(&done.code), "{done:?}");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
 fn completions_and_man_pages_are_written() {
     let world = World::new();
     for shell in ["bash", "zsh", "fish", "powershell"] {
