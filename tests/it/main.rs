@@ -105,3 +105,4 @@ mod underlined;
 mod verify;
 mod walk;
 mod words;
+mod written_commands;
