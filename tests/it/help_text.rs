@@ -27,7 +27,7 @@ fn own(command: &str) -> String {
     for heading in SHARED {
         before = before.split_once(heading).map_or(before, |(own, _)| own);
     }
-    let examples = after.find("Examples:").map_or("", |at| &after[at..]);
+    let examples = after.split_once("\n\n").map_or("", |it| it.1);
     format!("{before}{examples}")
 }
 
@@ -316,6 +316,9 @@ fn help_of_verify() {
           --config <PATH>    The configuration [default: ./userpurge.toml, XDG folder, environment]
       -h, --help             Print help
 
+    Safety and pace:
+          --ignore-pauses  Ask although a server asked for a wait that is not over
+
     Examples:
       userpurge verify
       userpurge verify users.csv.ledger.jsonl --sample 500
@@ -324,6 +327,113 @@ fn help_of_verify() {
     Exit code 1: somebody is still there, or no clear answer came. A deletion that the provider has
     taken
     and still works on is counted apart, and is no trouble.
+    "#);
+}
+
+#[test]
+fn help_of_lookup() {
+    insta::assert_snapshot!(own("lookup"), @r#"
+    Find the ids of users whom a file names by e-mail address or external id; reads only
+
+    Usage: userpurge lookup [OPTIONS] --output <FILE> <INPUT>
+
+    Arguments:
+      <INPUT>  The file that names users; - is standard input
+
+    Options:
+      -o, --output <FILE>  The file for its rows, with columns `id`, `account` and `found`
+          --by <WHAT>      What it names them by: email or external-id [default: email]
+          --config <PATH>  The configuration [default: ./userpurge.toml, XDG folder, environment]
+      -h, --help           Print help
+
+    No id is guessed. After an interruption, the same command goes on where it stopped. Options that
+    only
+    deletions need are accepted and do nothing.
+
+    Examples:
+      userpurge lookup people.csv --by external-id --account acme -o people.ids.csv
+      userpurge plan people.ids.csv --action delete
+    "#);
+}
+
+#[test]
+fn help_of_init() {
+    insta::assert_snapshot!(own("init"), @r#"
+    Ask a few questions, write a commented configuration, and check it
+
+    Usage: userpurge init [OPTIONS]
+
+    Options:
+          --config <PATH>  The file to write [default: userpurge.toml]
+      -h, --help           Print help
+
+    Examples:
+      userpurge init
+      userpurge init --config prod.toml
+      printf '%s\n' zendesk acme client userpurge acme env ACME_SECRET | userpurge init
+
+    Secrets are not asked for: the file says where each is kept. Nothing is replaced without asking.
+    "#);
+}
+
+#[test]
+fn help_of_providers() {
+    insta::assert_snapshot!(own("providers"), @r#"
+    List the providers, print the file of one, or judge the examples of a file
+
+    Usage: userpurge providers [OPTIONS] [NAME|FILE]
+
+    Arguments:
+      [NAME|FILE]  A provider's name, or a provider file [default: all]
+
+    Options:
+          --json  One JSON object on standard output
+      -h, --help  Print help
+
+    Examples:
+      userpurge providers
+      userpurge providers okta > ours.provider.toml
+      userpurge providers ./ours.provider.toml
+    "#);
+}
+
+#[test]
+fn help_of_schema() {
+    insta::assert_snapshot!(own("schema"), @r#"
+    Print the JSON schema of the configuration, or of provider files, for editors
+
+    Usage: userpurge schema [OPTIONS] [ABOUT]
+
+    Arguments:
+      [ABOUT]  Of what: the configuration, or the files that describe providers [default: config]
+               [possible values: config, provider]
+
+    Options:
+      -h, --help  Print help
+
+    Examples:
+      userpurge schema > userpurge.schema.json
+      userpurge schema provider > provider.schema.json
+    "#);
+}
+
+#[test]
+fn help_of_help() {
+    insta::assert_snapshot!(own("help"), @r#"
+    Print the help of a command, or a topic
+
+    Usage: userpurge help [OPTIONS] [COMMAND|TOPIC]
+
+    Arguments:
+      [COMMAND|TOPIC]  The command or the topic [default: what there is]
+
+    Options:
+      -h, --help  Print help
+
+    Examples:
+      userpurge help
+      userpurge help outcomes
+      userpurge help run
     "#);
 }
 
