@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use console::{measure_text_width, style};
 use jiff::tz::TimeZone;
+use regex_lite::{Captures, Regex};
 use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm, fill};
 
 use crate::domain::Time;
@@ -160,17 +161,11 @@ pub fn cut_middle(text: &str, columns: usize) -> String {
 }
 
 /// `line` in lines of so many columns, as far as its words fit; those after the first begin with
-/// `indent` blanks. The text between backticks stays whole.
+/// `indent` blanks. The text between backticks stays whole, and so does a time with its unit.
 pub fn fold(line: &str, indent: usize, columns: usize) -> String {
-    let parts: Vec<&str> = line.split('`').collect();
-    let is_closed = |number: usize| number % 2 == 1 && number + 1 < parts.len();
-    let parts = parts.iter().enumerate().map(|(number, part)| {
-        if is_closed(number) {
-            part.replace(' ', UNBROKEN)
-        } else {
-            (*part).to_owned()
-        }
-    });
+    let whole = Regex::new(r"`[^`]*`|\b\d+ (d|h|min|s)\b");
+    let close = |it: &Captures<'_>| it[0].replace(' ', UNBROKEN);
+    let line = whole.map_or(line.into(), |it| it.replace_all(line, close));
     let indent = " ".repeat(indent);
     let options = Options::new(columns)
         .subsequent_indent(&indent)
@@ -178,7 +173,7 @@ pub fn fold(line: &str, indent: usize, columns: usize) -> String {
         .word_separator(WordSeparator::AsciiSpace)
         .word_splitter(WordSplitter::NoHyphenation)
         .wrap_algorithm(WrapAlgorithm::FirstFit);
-    fill(&parts.collect::<Vec<_>>().join("`"), options).replace(UNBROKEN, " ")
+    fill(&line, options).replace(UNBROKEN, " ")
 }
 
 /// `text` for a terminal of so many `columns`. Each line that is longer goes on below, deeper than itself and
