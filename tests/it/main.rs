@@ -87,6 +87,8 @@ mod sandbox;
 mod saved;
 mod screen;
 mod screens;
+mod screens_at_work;
+mod screens_begun;
 mod secrets;
 mod several;
 mod sheet;

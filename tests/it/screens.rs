@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use insta::{assert_snapshot, with_settings};
 
 use crate::question::ordinary;
+use crate::support::World;
 use crate::support::terminal::Terminal;
 
 /// What is typed, one after another; behind a tab stands the answer to the question that it asks.
@@ -35,7 +36,7 @@ const COMMANDS: [&str; 21] = [
 ];
 
 /// Types one command with its answers, and gives all that stood on the screen until it ended.
-fn screen(terminal: &Terminal<'_>, typed: &str) -> String {
+pub(crate) fn screen(terminal: &Terminal<'_>, typed: &str) -> String {
     let mut words = typed.split('\t');
     let command = words.next().unwrap();
     terminal.types("clear");
@@ -59,20 +60,32 @@ fn screen(terminal: &Terminal<'_>, typed: &str) -> String {
         .join("\n")
 }
 
-/// Holds all screens of a terminal so wide against those that were looked at, but for what no two runs
-/// share.
+/// Holds all screens of a terminal so wide against those that were looked at.
 fn all_are_as_looked_at(columns: u16) {
     let world = ordinary();
-    let owners = Permissions::from_mode(0o600);
-    fs::set_permissions(world.path("userpurge.toml"), owners).unwrap();
+    for_its_owner(&world);
     let terminal = world.terminal_of((columns, 50), "");
     let all = COMMANDS.map(|typed| screen(&terminal, typed)).join("\n\n");
-    let base = world.base();
-    let address = base.split_once("//").unwrap().1;
+    hold("all_are_as_looked_at", columns, &world, &all);
+}
+
+/// Gives the configuration the mode that the program asks for.
+pub(crate) fn for_its_owner(world: &World) {
+    let owners = Permissions::from_mode(0o600);
+    fs::set_permissions(world.path("userpurge.toml"), owners).unwrap();
+}
+
+/// Holds what stood on the terminals against what was looked at, but for what no two runs share.
+pub(crate) fn hold(name: &str, columns: u16, world: &World, all: &str) {
     let folder = world.folder.path().display().to_string();
     let filters = [
-        (address, "HOST"),
-        (&folder, "FOLDER"),
+        (r"127\.0\.0\.1:\d+", "HOST"),
+        (&*folder, "FOLDER"),
+        // The terminal may break it.
+        (
+            r"userpurge-demo-[0-9a-f-]+(\n?)[0-9a-f-]*",
+            "userpurge-demo-FOLDER$1",
+        ),
         (r"\b[0-9a-f]{64}\b", "FINGERPRINT"),
         (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "RUN"),
         (
@@ -81,11 +94,15 @@ fn all_are_as_looked_at(columns: u16) {
         ),
         (r"\b\d{2}:\d{2}(:\d{2})?\b", "TIME"),
         (r"\b\d+(\.\d+)? m?s\b", "SPAN"),
+        (
+            r"(waits |[,:] |in )\d+[hms]( \d+[ms])?( left| so far|:|\n)",
+            "${1}SPAN$3",
+        ),
         (r"\b\d+ requests\b", "N requests"),
         (r"\b\d+ lines, \d+ bytes", "N lines, N bytes"),
     ];
     with_settings!({filters => filters, omit_expression => true, snapshot_suffix => columns.to_string()}, {
-        assert_snapshot!(all);
+        assert_snapshot!(name, all);
     });
 }
 

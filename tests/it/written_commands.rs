@@ -319,17 +319,17 @@ fn options() -> BTreeSet<String> {
 
 #[test]
 fn every_option_that_is_named_exists() {
-    let (options, names) = (options(), names());
+    let (known, commands) = (options(), names());
     let mut named = BTreeSet::new();
     let mut wrong = BTreeSet::new();
     for Text { file, text } in texts() {
         for part in ticked(&text) {
             let name = part.split(' ').next().unwrap();
-            let is_ours = name == "userpurge" || name.starts_with('-') || names.contains(name);
+            let is_ours = name == "userpurge" || name.starts_with('-') || commands.contains(name);
             for word in part.split([' ', '=', '(', ')']).filter(|_| is_ours) {
                 if word.starts_with("--") && word.len() > 2 {
                     named.insert(word.to_owned());
-                    if !options.contains(word) {
+                    if !known.contains(word) {
                         wrong.insert(format!("{file}: `{part}`"));
                     }
                 }

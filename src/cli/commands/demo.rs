@@ -49,7 +49,7 @@ pub(in crate::cli) async fn execute(disk: &dyn Disk) -> Result<ExitCode, CliErro
     let agrees = judge(&running, &ledger)?;
     running.shutdown().await;
     put_page(&format!(
-        "\n{agrees}\nnext:\n  userpurge audit {ledger}\n  userpurge init           a configuration of your own accounts\n  userpurge sandbox --users {input}   the same providers and users; name your own file instead\n  userpurge --help",
+        "\n{agrees}\nnext:\n  userpurge audit {ledger}\n  userpurge init           # a configuration of your own accounts\n  userpurge sandbox --users {input}   # the same providers and users; name your own file instead\n  userpurge --help",
         ledger = shell_path(&ledger),
         input = shell_path(folder.join("demo.csv"))
     ))?;

@@ -67,7 +67,7 @@ pub(in crate::cli) async fn execute(args: SandboxArgs) -> Result<ExitCode, CliEr
         tell("\nA configuration for it (these credentials open nothing else):\n");
         put(&config)?;
     }
-    tell("\nWhat arrives: /_sandbox/requests, who stands: /_sandbox/users. Ctrl-C ends it.");
+    tell("\nWhat arrived: /_sandbox/requests. Who is left: /_sandbox/users. Ctrl-C ends it.");
     let stop = StopSignals::default();
     stop.listen("the sandbox ends")?;
     stop.admitting.cancelled().await;
