@@ -254,16 +254,17 @@ fn table_or_bare_ids(table: Format, head: &[u8], columns: &Columns) -> Format {
 /// A file called `.json` may be an array, pages or objects over many lines or, as many exports are, one
 /// object a line.
 fn values_or_lines(path: &Path, head: &[u8], columns: &Columns) -> Result<Format, InputError> {
-    if first_byte(head) == Some(b'[') || page_key(head, columns.id.as_deref()).is_some() {
-        return Ok(Format::Json);
-    }
     let start = head.trim_ascii_start();
-    let line_end = start.iter().position(|b| matches!(b, b'\n' | b'\r'));
-    let line = &start[..line_end.unwrap_or(start.len())];
-    if line.starts_with(b"{'") {
+    let first = start.strip_prefix(b"[").unwrap_or(start);
+    if first.trim_ascii_start().starts_with(b"{'") {
         let what = "is a list of objects as a script prints them, with `'` for quotes, and no JSON; export it as CSV in UTF-8";
         return Err(InputError::about(path, what));
     }
+    if first_byte(head) == Some(b'[') || page_key(head, columns.id.as_deref()).is_some() {
+        return Ok(Format::Json);
+    }
+    let line_end = start.iter().position(|b| matches!(b, b'\n' | b'\r'));
+    let line = &start[..line_end.unwrap_or(start.len())];
     let cut_short = line_end.is_none() && !is_whole(head);
     let parsed = |text| {
         let mut values = serde_json::Deserializer::from_slice(text).into_iter::<IgnoredAny>();
