@@ -13,6 +13,7 @@ mod audit;
 mod bound;
 mod bulk;
 mod canary;
+mod cases;
 mod columns;
 mod commands;
 mod config;

@@ -21,7 +21,7 @@ type Workbook = fn(&[(&str, &[Row])]) -> Vec<u8>;
 
 /// A row's number, and its cells: texts, numbers behind a `#`, or behind a `~` where they are shown as hours,
 /// none where nothing stands.
-type Row<'a> = (usize, &'a [&'a str]);
+pub(crate) type Row<'a> = (usize, &'a [&'a str]);
 
 /// In a cell: people do not see its row.
 const HIDDEN: &str = "not shown";
@@ -36,7 +36,7 @@ const ROWS: [Row; 5] = [
 ];
 
 /// A ZIP archive of files by their names.
-fn zip<T: AsRef<[u8]>>(files: &[(&str, T)]) -> Vec<u8> {
+pub(crate) fn zip<T: AsRef<[u8]>>(files: &[(&str, T)]) -> Vec<u8> {
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, content) in files {
         let options = SimpleFileOptions::default();
@@ -51,7 +51,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// A workbook of Excel's. A sheet whose name begins with `_` is hidden.
-fn xlsx(sheets: &[(&str, &[Row])]) -> Vec<u8> {
+pub(crate) fn xlsx(sheets: &[(&str, &[Row])]) -> Vec<u8> {
     const LINKS: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
     const MAIN: &str = "xmlns=\"http://schemas.openxmlformats.org/spreadsheetml/2006/main\"";
     let (mut names, mut links, mut parts) = (String::new(), String::new(), Vec::new());
