@@ -2,7 +2,7 @@
 //!
 //! | request | does |
 //! | --- | --- |
-//! | `GET requests?tenant=&user=` | the log as a JSON array of [`LogEntry`](super::LogEntry); `&format=jsonl`: one a line |
+//! | `GET requests?tenant=&user=` | the log as a JSON array of [`LogEntry`](super::LogEntry) |
 //! | `GET users?tenant=&provider=&id=` | the users as a JSON array of [`UserState`](super::UserState) |
 //! | `GET settings?tenant=` | the tenant's [`Settings`](super::Settings) |
 //! | `POST users` | puts the users of a [`Seed`] in |
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use super::hub::Sandbox;
 use super::options::SandboxError;
-use super::reply::{Reply, json, ok, text};
+use super::reply::{Reply, json, ok};
 use super::request::Request;
 use super::user::Seed;
 use crate::domain::Time;
@@ -99,14 +99,7 @@ fn requests(sandbox: &Sandbox, tenant: Option<&str>, request: &Request) -> Reply
     if let Some(user) = request.query("user") {
         entries.retain(|entry| entry.concerns(&user));
     }
-    if request.query("format").as_deref() != Some("jsonl") {
-        return to_json(&entries);
-    }
-    let lines = entries
-        .iter()
-        .filter_map(|it| serde_json::to_string(it).ok());
-    let lines: String = lines.map(|line| line + "\n").collect();
-    text(200, "application/x-ndjson", lines)
+    to_json(&entries)
 }
 
 fn users(sandbox: &mut Sandbox, tenant: Option<&str>, request: &Request, now: Time) -> Reply {

@@ -55,10 +55,10 @@ impl Desk {
             .filter_map(|(name, _)| Some((name, self.file.place_of(name)?)));
         let steps: Vec<_> = steps.collect();
         let next = steps.iter().find(|(_, (place, ..))| *place == done);
-        let Some((name, (_, is_last, is_later))) = next.or(steps.last()) else {
+        let Some(&(name, (_, is_last, is_later))) = next.or(steps.last()) else {
             return json(404, &json!({"message": "no such step"}));
         };
-        let means = if *is_later {
+        let means = if is_later {
             "row.ordered"
         } else {
             "row.deleted"
@@ -69,7 +69,6 @@ impl Desk {
             let unknown = self.file.example_reply(name, "row.not_found", id);
             return unknown.map_or(done, |(status, body)| text(status, JSON, body));
         }
-        let (is_last, is_later) = (*is_last, *is_later);
         if let Some(user) = self.users.get_mut(id) {
             let state = if is_last {
                 State::Deleted

@@ -114,9 +114,9 @@ for order in $orders; do
   TIMEFORMAT=%R
   { taken=$( { time bounded "$USERPURGE" run "$dir/users.csv" --config "$dir/userpurge.toml" --yes --progress none \
     > "$dir/words" 2>&1; } 2>&1 ); } || { say "the run failed:"; tail -n 20 "$dir/words" >&2; exit 1; }
-  control 'requests?format=jsonl' > "$dir/log"
-  requests=$(wc -l < "$dir/log")
-  refused=$(grep -c '"status":429' "$dir/log" || true)
+  control requests > "$dir/log"
+  requests=$({ grep -o '"seq":' "$dir/log" || true; } | wc -l)
+  refused=$({ grep -o '"status":429' "$dir/log" || true; } | wc -l)
   awk -v order="$order" -v least="$least" -v taken="$taken" -v requests="$requests" -v refused="$refused" \
     'BEGIN { printf "| %s | %.1f s | %.2f s | %.3f | %d | %d |\n", order, least, taken, taken / least, requests, refused }'
 done
