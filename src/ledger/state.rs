@@ -374,10 +374,10 @@ impl LedgerState {
         sets.filter(|rows| rows.contains(row)).count()
     }
 
-    /// The rows that have no outcome yet, and whose user is soft-deleted by their first step.
+    /// The rows that have no outcome yet and whose first step is done, which leaves the user soft-deleted.
     pub fn soft_deleted_so_far(&self) -> RoaringTreemap {
-        let done = self.steps.get(&Step::Delete).cloned();
-        done.unwrap_or_default() - &self.ended
+        let steps = self.steps.values();
+        steps.fold(RoaringTreemap::new(), |all, rows| all | rows) - &self.ended
     }
 
     /// The rows of which a request left that nothing has answered or settled: the next step of such

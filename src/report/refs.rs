@@ -12,7 +12,9 @@ use roaring::RoaringTreemap;
 use serde::Serialize;
 
 use super::csv::safe;
-use crate::domain::{AccountHeader, AccountName, Action, Entry, Outcome, TaskKey, Time, UserId};
+use crate::domain::{
+    AccountHeader, AccountName, Action, Entry, Finding, Outcome, TaskKey, Time, UserId,
+};
 use crate::ledger::{LedgerError, LedgerState};
 
 /// How many references a report lists.
@@ -183,10 +185,12 @@ fn judge(
         }
         summary.rows += 1;
         let (state, row) = (ledgers[answer.0], answer.1);
-        if state.is_gone(row) {
+        let is_ordered = state.outcome_of(row) == Some(Outcome::Ordered);
+        // An order is no deletion before a verification has seen it done.
+        if state.is_gone(row) && (!is_ordered || state.found(Finding::AsAsked).contains(row)) {
             summary.gone += 1;
         } else {
-            is_begun |= state.is_begun(row);
+            is_begun |= is_ordered || state.is_begun(row);
             let account = state.account_of(row).cloned().unwrap_or_default();
             *summary.left.entry(account).or_default() += 1;
         }
