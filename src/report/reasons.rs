@@ -31,8 +31,8 @@ pub struct Reason {
     pub outcome: Outcome,
     /// The code of all of them; `None`: they have none, or these are further reasons.
     pub code: Option<String>,
-    /// The message of the first of them; those of the others differ in numbers at most. `None`:
-    /// they have none, or these are further reasons.
+    /// The message of all of them, with `…` for its numbers where these differ. `None`: they have none,
+    /// or these are further reasons.
     pub message: Option<String>,
     /// Whether these are the rows of all further reasons: there are more than the 200 that are told
     /// one by one.
@@ -81,7 +81,7 @@ impl BadRow {
 }
 
 /// The key of equal reasons of two rows: the outcome, whether these are further reasons, the code, and
-/// the message without the numbers in it. So `has 2 tickets` and `has 17 tickets` are one reason.
+/// the message with `…` for its numbers. So `has 2 tickets` and `has 17 tickets` are one reason.
 type Key = (Outcome, bool, Option<String>, Option<String>);
 
 /// The rows of a reason.
@@ -97,6 +97,9 @@ impl Group {
     fn add(&mut self, entry: &OutcomeEntry) {
         self.rows.insert(entry.position.row);
         self.lines.insert(entry.position.line);
+        if self.message.is_some() && self.message != entry.said.message {
+            self.message = entry.said.message.as_deref().map(without_numbers);
+        }
     }
 
     fn remove(&mut self, entry: &OutcomeEntry) {
@@ -238,9 +241,12 @@ pub(super) fn each_outcome(
     })
 }
 
-/// `message` without the numbers in it, which make no reason another.
+/// `message` with `…` for the numbers in it, which make no reason another.
 pub(super) fn without_numbers(message: &str) -> String {
-    message.chars().filter(|c| !c.is_ascii_digit()).collect()
+    let hidden = |c: char| if c.is_ascii_digit() { '…' } else { c };
+    let mut chars: Vec<_> = message.chars().map(hidden).collect();
+    chars.dedup_by(|next, one| *one == '…' && one == next);
+    chars.into_iter().collect()
 }
 
 /// Where some rows stand.
