@@ -10,10 +10,9 @@ use super::sessions::Sessions;
 use super::summary::Summary;
 use super::text;
 use super::timeline::Timeline;
-use crate::domain::{
-    AccountName, Action, Entry, Finding, OutcomeEntry, ProviderKind, Time, Verified,
-};
-use crate::ledger::{LedgerError, LedgerReader, LedgerState, Link, each_found};
+use super::verification::VerificationSummary;
+use crate::domain::{AccountName, Action, Entry, OutcomeEntry, ProviderKind, Time, Verified};
+use crate::ledger::{LedgerError, LedgerReader, LedgerState, Link};
 use crate::words;
 
 /// How many rows that a verification did not find as asked are listed.
@@ -170,14 +169,7 @@ impl Collector {
 
     /// Reads the ledger once more for rows that are to be listed.
     fn look_again(&mut self) -> Result<(), LedgerError> {
-        for finding in [Finding::Standing, Finding::Unknown] {
-            each_found(&self.state, finding, |row| {
-                if self.not_as_asked.len() < VERIFIED_MAX {
-                    self.not_as_asked.push(row.clone());
-                }
-                Ok::<_, LedgerError>(())
-            })?;
-        }
+        (self.not_as_asked, _) = VerificationSummary::listed(&self.state, VERIFIED_MAX)?;
         let wanted = self.reasons.wanted();
         if wanted.is_empty() {
             return Ok(());

@@ -10,8 +10,10 @@ use std::path::Path;
 use roaring::RoaringTreemap;
 
 use super::csv::{End, Sheet, file_of};
+use super::text::{SOFT_DELETED, counted};
 use crate::domain::{Counted, Outcome, OutcomeEntry, Position, ProviderKind};
 use crate::ledger::{LedgerError, LedgerState, Outcomes};
+use crate::words::count;
 
 /// The columns of rows that a ledger gives back by itself.
 pub const LEDGER_COLUMNS: [&str; 4] = ["id", "account", "action", "ref"];
@@ -56,8 +58,8 @@ impl<'a, W: Write> RowsBack<'a, W> {
             sheets,
             outcomes,
             ids_are_digits: ids_are_digits(state),
+            soft_deleted: state.soft_deleted_so_far() - &elsewhere,
             elsewhere,
-            soft_deleted: state.soft_deleted_so_far(),
             duplicates: 0,
             count: 0,
         }))
@@ -118,19 +120,12 @@ impl<'a, W: Write> RowsBack<'a, W> {
         let mut text = String::new();
         for (kind, (rows, _)) in Counted::ALL.into_iter().zip(written) {
             let path = folder.join(file_of(kind));
-            let noun = if *rows == 1 { "row" } else { "rows" };
             // Writing to a string cannot fail; so below.
-            let _ = write!(text, "{}: {rows} {noun}", path.display());
-            if kind == Counted::Skipped {
-                let _ = match self.duplicates {
-                    0 => Ok(()),
-                    1 => write!(text, " (1 of them a duplicate)"),
-                    all => write!(text, " ({all} of them duplicates)"),
-                };
-                let begun = self.soft_deleted.len();
-                if begun > 0 {
-                    let _ = write!(text, " ({begun} soft-deleted so far)");
-                }
+            let _ = write!(text, "{}: {}", path.display(), count(*rows, "row"));
+            let begun = self.soft_deleted.len();
+            let known = counted([(self.duplicates, "duplicate"), (begun, SOFT_DELETED)]);
+            if kind == Counted::Skipped && !known.is_empty() {
+                let _ = write!(text, " ({known})");
             }
             text.push('\n');
         }

@@ -69,6 +69,8 @@ pub(super) fn next(summary: &Summary) -> String {
     let again = again(&summary.ledger, summary.config.as_deref());
     let counts = &summary.outcomes;
     let sums = counts.sums();
+    let verified = summary.verification.as_ref();
+    let is_verified = verified.is_some_and(|it| it.sample.is_some() || !it.is_partial());
     let command = match summary.state {
         RunState::Planned => "run",
         RunState::Running => return format!("userpurge status --follow {ledger}"),
@@ -80,7 +82,7 @@ pub(super) fn next(summary: &Summary) -> String {
         _ if sums.bad > 0 => {
             return format!("userpurge report {ledger} --format csv --out report");
         }
-        _ if sums.good > 0 && summary.verification.is_none() => "verify",
+        _ if sums.good > 0 && !is_verified => "verify",
         _ => return "nothing to do".to_owned(),
     };
     format!("userpurge {command} {again}")

@@ -15,9 +15,6 @@ use crate::domain::{
 use crate::ledger::{LedgerError, LedgerState, each_found};
 use crate::words::{count, grouped, utc};
 
-/// How many rows are listed for people; scripts get all of them.
-const LISTED_MAX: usize = 20;
-
 /// The last verification in numbers, in the shape that scripts rely on.
 #[derive(Debug, Clone, Serialize)]
 pub struct VerificationSummary {
@@ -25,7 +22,7 @@ pub struct VerificationSummary {
     pub at: Time,
     /// Whether every row it set out to ask about was asked about.
     pub complete: bool,
-    /// How many rows had ended `deleted` or `already_gone`.
+    /// How many rows are done by now; those that ended since were not asked about.
     pub good_rows: u64,
     /// How many of them this verification was to ask about.
     pub rows: u64,
@@ -59,7 +56,7 @@ impl VerificationSummary {
         Some(Self {
             at: begun.at,
             complete: last.is_complete(),
-            good_rows: begun.good_rows.unwrap_or_default(),
+            good_rows: state.verifiable().values().map(RoaringTreemap::len).sum(),
             rows: begun.rows,
             asked: found.iter().sum(),
             as_asked,
@@ -72,9 +69,9 @@ impl VerificationSummary {
         })
     }
 
-    /// Whether some rows that are done were never asked about.
-    pub const fn is_sample(&self) -> bool {
-        self.sample.is_some() && self.asked < self.good_rows
+    /// Whether some rows that are done were not asked about since they ended.
+    pub const fn is_partial(&self) -> bool {
+        self.asked < self.good_rows
     }
 
     /// Whether nobody has to look at anything: every row was asked about, and none stands or is
@@ -83,9 +80,9 @@ impl VerificationSummary {
         self.complete && self.standing == 0 && self.unknown == 0
     }
 
-    /// The first rows that somebody has to look at, those that stand before those that are unknown.
-    /// Also whether one of those who stand may just not be deleted yet.
-    pub fn listed(state: &LedgerState) -> Result<(Vec<Verified>, bool), LedgerError> {
+    /// The first rows that somebody has to look at, at most `max`, those that stand before those that are
+    /// unknown. Also whether one of those who stand may just not be deleted yet.
+    pub fn listed(state: &LedgerState, max: usize) -> Result<(Vec<Verified>, bool), LedgerError> {
         let accounts = state.accounts();
         let is_sunco = |row: &Verified| {
             let account = accounts.get(&row.account);
@@ -97,7 +94,7 @@ impl VerificationSummary {
             each_found(state, finding, |row| {
                 let is_deletion = finding == Finding::Standing && row.action == Action::Delete;
                 in_background |= is_deletion && is_sunco(row);
-                if listed.len() < LISTED_MAX {
+                if listed.len() < max {
                     listed.push(row.clone());
                 }
                 Ok::<_, LedgerError>(())

@@ -80,6 +80,7 @@ mod refs;
 mod report;
 mod report_document;
 mod report_drawn;
+mod report_honest;
 mod report_page;
 mod report_told;
 mod resume;

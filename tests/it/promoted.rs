@@ -232,6 +232,8 @@ fn who_is_promoted_between_the_steps_of_a_purge_is_not_permanently_deleted() {
     assert_eq!(outcomes[&1]["outcome"], "deleted");
     assert_eq!(outcomes[&3]["outcome"], "protected");
     assert_eq!(outcomes[&3]["code"], "protected_soft_deleted");
+    let report = world.call(&["report", LEDGER, "--format", "md"]).code(0);
+    assert!(!report.out.contains("not sent"), "{report:?}");
     let users = world.users();
     let state = |id: &str| {
         users

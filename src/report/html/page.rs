@@ -356,7 +356,7 @@ const fn means(outcome: Outcome) -> &'static str {
         Outcome::Failed => "every attempt met an error that passes",
         Outcome::InDoubt => "a request left, and its answer never came",
         Outcome::Invalid => "the row could not be sent",
-        Outcome::Protected => "not sent: the caller, or of a protected role",
+        Outcome::Protected => "the caller, or of a protected role: not deleted for good",
         Outcome::DoneBefore => "done in an earlier run; nothing was sent",
         Outcome::Duplicate => "stands earlier in the file; nothing was sent",
         Outcome::Filtered => {

@@ -78,6 +78,7 @@ fn write(
         options,
     )?;
     let table = open_input(&input, &planned.input, options)?;
+    let has_columns = table.is_some();
     let keys_left_out = table.as_ref().is_some_and(InputTable::keys_left_out);
     let paths = Counted::ALL.map(|kind| folder.join(file_of(kind)));
     // None takes its place before all are written.
@@ -105,7 +106,8 @@ fn write(
     }
     put_page(&summary)?;
     if written[Counted::Bad.index()].0 > 0 {
-        tell(&next(ledger, &paths[Counted::Bad.index()], options));
+        let failed = &paths[Counted::Bad.index()];
+        tell(&next(ledger, failed, options, has_columns));
     }
     Ok(())
 }
@@ -229,8 +231,9 @@ fn path_of(ledger: &Path, input: &PlannedInput) -> PathBuf {
     kept
 }
 
-/// The command that tries the failed rows again, with what the run was told of its rows.
-fn next(ledger: &Path, failed: &Path, options: &RunOptions) -> String {
+/// The command that tries the failed rows again, with what the run was told of its rows, and of their
+/// columns if the file has them.
+fn next(ledger: &Path, failed: &Path, options: &RunOptions, has_columns: bool) -> String {
     let mut command = format!(
         "\nnote: fix the rows of that file first\nnext: userpurge run {} --done-in {}",
         words::shell_path(failed),
@@ -248,9 +251,14 @@ fn next(ledger: &Path, failed: &Path, options: &RunOptions) -> String {
         ("--ref-column", &options.ref_column),
         ("--protect", &options.protect),
     ] {
-        if let Some(value) = value {
+        if let Some(value) = value
+            && (has_columns || !option.ends_with("-column"))
+        {
             let _ = write!(command, " {option} {}", words::shell_word(value));
         }
+    }
+    if options.protect_suspended {
+        command.push_str(" --protect-suspended");
     }
     command
 }
