@@ -93,7 +93,7 @@ impl Breaker {
         Self {
             limit,
             bad: 0,
-            recent: Recent::new(WINDOW_ROWS),
+            recent: Recent::default(),
             unknown: BTreeMap::new(),
             unknown_window: UNKNOWN_WINDOW_ROWS.max(2 * lookup_max),
         }
@@ -174,11 +174,10 @@ impl Breaker {
     }
 }
 
-/// The last rows done, and how many of them are marked. It holds so many rows and no more.
-#[derive(Debug)]
+/// The last [`WINDOW_ROWS`] rows done, and how many of them are marked.
+#[derive(Debug, Default)]
 struct Recent {
     rows: VecDeque<bool>,
-    rows_max: usize,
     marked: usize,
 }
 
@@ -189,16 +188,8 @@ impl fmt::Display for Recent {
 }
 
 impl Recent {
-    fn new(rows_max: usize) -> Self {
-        Self {
-            rows: VecDeque::with_capacity(rows_max),
-            rows_max,
-            marked: 0,
-        }
-    }
-
     fn push(&mut self, mark: bool) {
-        if self.rows.len() == self.rows_max && self.rows.pop_front() == Some(true) {
+        if self.rows.len() == WINDOW_ROWS && self.rows.pop_front() == Some(true) {
             self.marked -= 1;
         }
         self.rows.push_back(mark);

@@ -12,7 +12,7 @@ use super::state::LedgerState;
 use crate::domain::{Entry, RunId};
 
 /// The result of an audit.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Audit {
     /// The ledger.
     pub path: PathBuf,
@@ -38,13 +38,7 @@ impl Audit {
     pub fn of(path: &Path, noted: Option<LedgerHead>) -> Result<Self, LedgerError> {
         let mut audit = Self {
             path: path.to_owned(),
-            run_id: None,
-            lines: 0,
-            bytes: 0,
-            head: LedgerHead::GENESIS,
-            torn: None,
-            noted_at: None,
-            damage: None,
+            ..Self::default()
         };
         match audit.read(noted) {
             Ok(()) => {}
