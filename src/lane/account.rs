@@ -37,7 +37,7 @@ pub(super) struct Account {
     /// Rows that are ready to begin with a step, in order: no queue waits for the end of another.
     pub(super) ready: BTreeMap<Step, VecDeque<u64>>,
     /// How many rows have begun with a step and not ended it.
-    pub(super) begun: BTreeMap<Step, u32>,
+    pub(super) begun: BTreeMap<Step, usize>,
     /// Steps whose next request waits until roles were read again.
     pub(super) reading_roles: BTreeSet<Step>,
     /// Users whom this process has soft-deleted, where later rows may be about them as well.
@@ -114,7 +114,7 @@ impl Lane {
         let bulk = self.accounts[index].provider.bulk();
         let jobs_max = bulk.map_or(0, |bulk| bulk.many().jobs_max);
         let jobs_max = self.limits.share_of(jobs_max);
-        let size = self.rows_begun_max() as usize;
+        let size = self.rows_begun_max();
         let account = &mut self.accounts[index];
         account.jobs = Jobs::new(jobs_max);
         let lookup_max = account.provider.lookup_max(LookupFor::Roles);

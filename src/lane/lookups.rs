@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use super::requests::{Class, LaneRequest, Meaning, Purpose, RequestId};
 use super::{Lane, Now, RequestError};
-use crate::domain::{LeftOpen, Said, StopKind, Task, UserId, UserState};
+use crate::domain::{LeftOpen, Said, StopKind, Task, UserId, UserState, bound};
 use crate::provider::{Detail, LookupFor, Provider};
 
-/// How long a role is believed; longer where the quota lets no two requests leave in that time.
-const BELIEVED: Duration = Duration::from_mins(1);
+/// How many seconds a role is believed; longer where the quota lets no two requests leave in that time.
+const BELIEVED_SECS: usize = 60;
 
 /// How often a role is read again for a request that waits for too long, before the account stops.
-const READ_AGAIN_MAX: u32 = 10;
+const READ_AGAIN_MAX: usize = 10;
 
 /// The purpose of a lookup.
 #[derive(Debug)]
@@ -286,7 +286,8 @@ impl Lane {
             return false;
         };
         let provider = &self.accounts[request.account].provider;
-        let believed = BELIEVED.max(self.limits.interval() * 2);
+        let believed = Duration::from_secs(bound("seconds believed", 1, BELIEVED_SECS) as u64);
+        let believed = believed.max(self.limits.interval() * 2);
         let is_old = |(state, at): &(UserState, Now)| {
             let since = now.instant.saturating_duration_since(at.instant);
             // The wall clock goes on while a machine sleeps.
@@ -301,7 +302,7 @@ impl Lane {
     /// Reads the roles again of a request that could leave now, and of those that follow it, as far as one
     /// read tells. No other of the step leaves meanwhile, or it would take their slots.
     pub(super) fn read_roles_again(&mut self, first: LaneRequest, now: Now) {
-        if first.roles_read >= READ_AGAIN_MAX {
+        if first.roles_read >= bound("roles read again", 1, READ_AGAIN_MAX) {
             let words = "roles were read again and again, and each time the deletion had to wait until they were too old";
             let said = Said::own("roles_too_old", words);
             let reason = StopKind::RolesUnknown;
@@ -311,7 +312,7 @@ impl Lane {
         let Some(step) = class.step() else { return };
         let provider = std::sync::Arc::clone(&self.accounts[account].provider);
         let is_together = provider.lookup_before(step) == Some(LookupFor::Roles);
-        let begun_max = self.rows_begun_max() as usize;
+        let begun_max = self.rows_begun_max();
         let most = match class {
             Class::Step(_) if is_together => provider.lookup_max(LookupFor::Roles).min(begun_max),
             Class::Step(_) => begun_max,

@@ -12,7 +12,7 @@ use super::account::Account;
 use super::lookups::{Batch, For, is_untouched, protected_by};
 use super::rows::{Heard, Row, outcome_entry};
 use super::{Effect, Lane, Now, SourceError};
-use crate::domain::{AccountName, Action, Entry, LeftOpen, Outcome, Said, Task, UserId};
+use crate::domain::{AccountName, Action, Entry, LeftOpen, Outcome, Said, Task, UserId, bound};
 use crate::provider::{LookupFor, Provider};
 
 /// How many rows of a queue may be in hand where they wait for different things. It is more than
@@ -32,7 +32,7 @@ const BULK_ROWS_IN_HAND_MAX: usize = 4_096;
 const TAKEN_MAX: usize = 64;
 
 /// A queue of an account's rows.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct RowQueue {
     /// The action of its rows; `None`: they ended well, and are to be verified.
     pub(super) action: Option<Action>,
@@ -65,14 +65,12 @@ impl RowQueue {
         };
         Self {
             action,
-            loaded: VecDeque::new(),
-            last_read: 0,
-            is_asked: false,
-            is_over: false,
-            in_hand: 0,
-            size: size.min(ROWS_IN_HAND_MAX),
-            looking: 0,
-            gathered: Vec::new(),
+            size: size.min(bound(
+                "rows in hand",
+                in_hand_min(provider),
+                ROWS_IN_HAND_MAX,
+            )),
+            ..Self::default()
         }
     }
 
@@ -97,9 +95,16 @@ impl RowQueue {
 /// How many rows are taken at a time.
 fn taken_max(provider: &dyn Provider) -> usize {
     match provider.lookup_max(LookupFor::Roles) {
-        0 => TAKEN_MAX,
+        0 => bound("rows taken", 1, TAKEN_MAX),
         users_max => users_max,
     }
+}
+
+/// How many rows of a queue have to be in hand together: as many as may be gathered of all queues, for which
+/// others of their users wait, and those that are taken then.
+fn in_hand_min(provider: &dyn Provider) -> usize {
+    let gathered = provider.bulk().map_or(0, |bulk| bulk.many().users_max);
+    gathered * provider.kind().actions().len() + taken_max(provider)
 }
 
 impl Account {
@@ -197,7 +202,8 @@ impl Lane {
             return;
         }
         let in_hand: usize = account.queues.iter().map(|it| it.in_hand).sum();
-        let room = ROWS_IN_HAND_MAX.saturating_sub(in_hand);
+        let most = bound("canary rows in hand", 1, ROWS_IN_HAND_MAX);
+        let room = most.saturating_sub(in_hand);
         let left = usize::try_from(account.canary.left).unwrap_or(usize::MAX);
         let roles_max = account.provider.lookup_max(LookupFor::Roles);
         let count = roles_max.max(1).min(left).min(room);
@@ -376,7 +382,8 @@ impl Lane {
         if is_for_many && is_active && !it.is_canary && !account.bulk_disabled {
             let it = &mut account.queues[queue];
             // Those who are gathered first make room for all that jobs can hold.
-            it.size = BULK_ROWS_IN_HAND_MAX;
+            let least = in_hand_min(account.provider.as_ref());
+            it.size = bound("bulk rows in hand", least, BULK_ROWS_IN_HAND_MAX);
             it.gathered.push(row);
         } else {
             account.ready.entry(step).or_default().push_back(row);

@@ -94,7 +94,7 @@ pub(super) struct LaneRequest {
     /// How many tokens were rejected for it.
     pub(super) tokens_rejected: u32,
     /// How often in a row the roles of its users were read again.
-    pub(super) roles_read: u32,
+    pub(super) roles_read: usize,
     pub(super) backoff: Backoff,
 }
 

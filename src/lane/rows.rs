@@ -7,14 +7,14 @@ use super::requests::{LaneRequest, Purpose, StepRequest};
 use super::{Lane, Now};
 use crate::domain::{
     Attempted, Counted, Entry, Intent, JobId, LeftOpen, Outcome, OutcomeEntry, ProviderKind, Said,
-    Step, StepDone, StopKind, Task, Time, UserState,
+    Step, StepDone, StopKind, Task, Time, UserState, bound,
 };
 use crate::provider::{Detail, Reply};
 
 /// So many rows for each request that may be in flight have the same step begun as their first. It
 /// is enough that none waits for a row. It is few enough that a provider that fails every request
 /// is found out after some rows and not after all.
-const ROWS_BEGUN_PER_REQUEST: u32 = 3;
+const ROWS_BEGUN_PER_REQUEST: usize = 3;
 
 /// A row in hand.
 #[derive(Debug)]
@@ -100,10 +100,9 @@ impl Heard {
 
 impl StepEnd {
     pub(super) const fn new(outcome: Outcome, heard: Heard) -> Self {
-        let settled = false;
         Self {
             outcome,
-            settled,
+            settled: false,
             heard,
         }
     }
@@ -166,10 +165,8 @@ pub fn outcome_entry(task: &Task, outcome: Outcome, said: Said, at: Time) -> Out
 
 impl Lane {
     /// How many rows may have the same step begun as their first.
-    pub(super) const fn rows_begun_max(&self) -> u32 {
-        self.limits
-            .concurrency()
-            .saturating_mul(ROWS_BEGUN_PER_REQUEST)
+    pub(super) fn rows_begun_max(&self) -> usize {
+        self.limits.concurrency() as usize * bound("rows begun", 1, ROWS_BEGUN_PER_REQUEST)
     }
 
     /// Sends the step that a row is at.

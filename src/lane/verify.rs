@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::requests::Purpose;
 use super::{Effect, Lane, Now, RequestError};
-use crate::domain::{Entry, Finding, Said, Task, UserId, UserState, Verified};
+use crate::domain::{Entry, Finding, Said, Task, UserId, UserState, Verified, bound};
 use crate::provider::LookupFor;
 
 /// How many rows may be asked about at once, in reads: more than may be in flight.
@@ -25,7 +25,8 @@ impl Lane {
             let rows = Effect::Rows(account.name.clone(), None);
             return self.output.push_back(rows);
         }
-        if !queue.is_enough(users_max) || queue.in_hand >= READS_MAX * users_max {
+        if !queue.is_enough(users_max) || queue.in_hand >= bound("reads", 1, READS_MAX) * users_max
+        {
             return;
         }
         let count = queue.loaded.len().min(users_max);

@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::chain::{self, LINE_BYTES_MAX, LedgerHead};
 use super::disk::open_to_read;
 use super::error::{LedgerDamage, LedgerError};
-use crate::domain::{Entry, RunHeader, Time};
+use crate::domain::{Entry, RunHeader, Time, bound};
 
 /// The end of ledgers' names.
 pub const LEDGER_SUFFIX: &str = ".ledger.jsonl";
@@ -337,9 +337,10 @@ fn stated(lines: &[u8]) -> LedgerHead {
 /// block's first line was begun. `None`: there is no more than `begun`.
 fn read_block(source: &mut impl Read, begun: &mut Vec<u8>) -> io::Result<Option<Vec<u8>>> {
     let mut lines = mem::take(begun);
+    let most = bound("bytes read", 256, READ_BYTES) as u64;
     loop {
         let from = lines.len();
-        source.take(READ_BYTES as u64).read_to_end(&mut lines)?;
+        source.take(most).read_to_end(&mut lines)?;
         if lines.len() == from {
             *begun = lines;
             return Ok(None);

@@ -8,6 +8,7 @@ use super::damage::is_broken;
 use super::judge::{UnsentRow, ValidRow};
 use crate::domain::{
     AccountName, Action, Entry, Outcome, PlannedRow, PlannedRows, Position, UnsentRows, UserId,
+    bound,
 };
 use crate::input::is_digits;
 
@@ -67,7 +68,7 @@ impl<'s> Blocks<'s> {
             rows: Vec::new(),
         });
         block.rows.push(planned);
-        if block.rows.len() == PlannedRows::MAX
+        if block.rows.len() == bound("rows of a plan entry", 1, PlannedRows::MAX)
             && let Some(block) = self.planned.remove(&(row.place, row.action))
         {
             self.put(Entry::Plan(block));
@@ -83,7 +84,9 @@ impl<'s> Blocks<'s> {
         let why = &row.why;
         let message = without_numbers(&why.reason);
         let key = (why.outcome, why.code.clone(), message, account, row.action);
-        if self.unsent.len() >= OPEN_MAX && !self.unsent.contains_key(&key) {
+        if self.unsent.len() >= bound("plan entries gathered", 1, OPEN_MAX)
+            && !self.unsent.contains_key(&key)
+        {
             self.put_all();
         }
         let block = self.unsent.entry(key.clone());
@@ -106,7 +109,7 @@ impl<'s> Blocks<'s> {
             let id = row.id.map(|id| (position.row, UserId::new(id)));
             block.ids.extend(id);
         }
-        if block.rows.len() == PlannedRows::MAX
+        if block.rows.len() == bound("rows of a plan entry", 1, PlannedRows::MAX)
             && let Some(block) = self.unsent.remove(&key)
         {
             self.put(Entry::Unsent(block));

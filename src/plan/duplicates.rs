@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use roaring::RoaringTreemap;
 
 use super::judge::ValidRow;
-use crate::domain::{AccountName, AccountPolicy, Action, TaskKey};
+use crate::domain::{AccountName, AccountPolicy, Action, TaskKey, bound};
 
 /// How many actions a provider may have: each is a bit of a byte.
 const ACTIONS_MAX: usize = 8;
@@ -150,7 +150,7 @@ impl SeenIds {
         if self.last_upper == Some(upper) {
             return true;
         }
-        let is_full = self.upper_halves.len() >= UPPER_HALVES_MAX;
+        let is_full = self.upper_halves.len() >= bound("upper halves", 0, UPPER_HALVES_MAX);
         if is_full && !self.upper_halves.contains(&upper) {
             return false;
         }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use ::http::HeaderMap;
 use serde_json::Value;
 
-use crate::domain::{JobId, Many, Step, StopKind, UserId};
+use crate::domain::{JobId, Many, Step, StopKind, UserId, bound};
 use crate::provider::body::{Body, Object, child, id_text, text};
 use crate::provider::digits::is_digits;
 use crate::provider::rate_hint::composed;
@@ -67,7 +67,11 @@ const PASSING: [&str; 9] = [
 
 impl Bulk for ZendeskSettings {
     fn many(&self) -> Many {
-        MANY
+        Many {
+            users_max: bound("job users", 1, MANY.users_max),
+            jobs_max: bound("jobs", 1, MANY.jobs_max),
+            ..MANY
+        }
     }
 
     /// # Panics
@@ -105,7 +109,7 @@ impl Bulk for ZendeskSettings {
     }
 
     fn jobs_asked_max(&self) -> usize {
-        JOBS_ASKED_MAX
+        bound("jobs asked", 1, JOBS_ASKED_MAX)
     }
 
     fn ask(&self, access: &Access, jobs: &[JobId]) -> Request {

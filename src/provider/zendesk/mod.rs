@@ -20,7 +20,7 @@ use super::{
     digits, find,
 };
 use crate::domain::{
-    AccountLimits, FindBy, IdProblem, ProviderKind, Step, StopKind, UserId, UserState,
+    AccountLimits, FindBy, IdProblem, ProviderKind, Step, StopKind, UserId, UserState, bound,
     looks_rounded,
 };
 
@@ -157,7 +157,7 @@ impl Provider for ZendeskSettings {
 
     fn lookup_max(&self, purpose: LookupFor) -> usize {
         match purpose {
-            LookupFor::Roles | LookupFor::Verification => SHOW_MANY_MAX,
+            LookupFor::Roles | LookupFor::Verification => bound("lookup users", 1, SHOW_MANY_MAX),
             _ => 1,
         }
     }

@@ -21,7 +21,9 @@ use super::{
     Access, Authorize, Found, Identity, LookupFor, PrimaryContact, Provider, RateHints, Reply,
     Request, Token, UserLookup, Verdict, ZohoSettings, auth, contract, digits, find,
 };
-use crate::domain::{AccountLimits, FindBy, IdProblem, ProviderKind, Step, UserId, UserState};
+use crate::domain::{
+    AccountLimits, FindBy, IdProblem, ProviderKind, Step, UserId, UserState, bound,
+};
 
 /// How many users `ids` takes,
 /// <https://www.zoho.com/crm/developer/docs/api/v8/get-users.html>.
@@ -114,7 +116,9 @@ impl Provider for ZohoSettings {
 
     fn lookup_max(&self, purpose: LookupFor) -> usize {
         match purpose {
-            LookupFor::Roles | LookupFor::Verification => read_at_once(&self.version),
+            LookupFor::Roles | LookupFor::Verification => {
+                bound("lookup users", 1, read_at_once(&self.version))
+            }
             LookupFor::UnclearAnswer => 1,
             _ => 0,
         }
