@@ -22,6 +22,9 @@ const APART: u64 = 0xA093;
 /// The same, for what came later.
 const LATER: u64 = 0xF11E;
 
+/// The same, for the program's own bounds.
+const BOUNDED: u64 = 0xB0D5;
+
 /// Every role that protects, in the providers' words.
 const ROLES: [&str; 8] = [
     "agent",
@@ -87,6 +90,8 @@ pub(crate) struct Case {
     pub(crate) is_odd: bool,
     /// Whether our quotas are those that the provider keeps, so that none may be refused.
     pub(crate) is_strict: bool,
+    /// What small bounds within the program are drawn from, each process's its own; `None`: none are small.
+    pub(crate) bounds: Option<u64>,
 }
 
 /// An account of the configuration.
@@ -350,6 +355,8 @@ impl Case {
             has_new_concurrency: apart.is(15),
             is_odd: apart.is(15),
             is_strict,
+            bounds: (later.is_some() && Draw::new(seed ^ BOUNDED).is(50))
+                .then_some(seed.rotate_left(20)),
         }
     }
 }

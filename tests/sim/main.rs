@@ -1,8 +1,9 @@
 //! The whole program in simulation: lanes, ledger, providers' encoders and judges against the sandbox's
 //! state machines, on virtual time, from one seed. See `case` for what a seed draws, `world` for what
 //! surrounds a process, `wire` for what a request asks, `disk` for what surrounds its ledger, `plan` for how a
-//! run begins, `process` for a process, `account` for what it has of an account, `files` for the providers
-//! from files, `pairs` for tokens that are renewed, `check` for what must be true afterwards.
+//! run begins, `process` for a process, `bounds` for what is small in it, `account` for what it has of an
+//! account, `files` for the providers from files, `pairs` for tokens that are renewed, `check` for what must
+//! be true afterwards.
 //!
 //! `SIM_SEEDS`: how many (500); `SIM_FROM`: the first one (1); `SIM_MINUTES`: go on with new ones until
 //! a rule is broken or the time is up; `SIM_FAILURES`: go on until so many seeds have broken one (1). Ends
@@ -16,6 +17,7 @@
 )]
 
 mod account;
+mod bounds;
 mod case;
 mod check;
 mod disk;
@@ -271,6 +273,7 @@ fn shrink(seed: u64, mut broken: String, folder: &Path) {
         case.stops,
         case.disk_faults
     );
+    eprintln!("small bounds of the last process: {}", bounds::small());
     eprintln!("{}", case.weather);
     eprintln!("replay it: SIM_SEEDS=1 SIM_FROM={seed} make simulate");
     // What the ledger says of the row, or all of a short one.
@@ -391,7 +394,7 @@ fn process(world: &mut World, command: Command) -> Result<End, String> {
     std::fs::write(path, world.disk.bytes()).map_err(|it| it.to_string())?;
     let end = end?;
     if std::env::var("SIM_VERBOSE").is_ok() {
-        eprintln!("{:?} {command:?}: {end:?}", world.now);
+        eprintln!("{:?} {command:?}: {end:?}, {}", world.now, bounds::small());
     }
     world.pairs.ended(matches!(end, End::Killed), world.now)?;
     let most = check::time_max(

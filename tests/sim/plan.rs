@@ -36,6 +36,7 @@ pub(crate) fn begin(world: &mut World, run: usize) -> Result<(), String> {
     }
     let meant = world.case.meant(run, &done);
     world.begin(run, meant);
+    world.draw_bounds();
     write_files(world)?;
     let planner = planner(world, run)?;
     let mut kills = 0;

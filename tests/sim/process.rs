@@ -19,6 +19,7 @@ use userpurge::plan::CallerRule;
 use userpurge::provider::{self, Identity};
 
 use crate::account::{limits_of, provider_of, still_counted};
+use crate::bounds;
 use crate::case::{AccountCase, concurrency};
 use crate::plan::ledger_path;
 use crate::world::{Thing, World};
@@ -828,7 +829,7 @@ impl Process<'_> {
             let source = self.lanes[place].rows.get_mut(&(account.clone(), action));
             let tasks = match source.ok_or("no such queue")? {
                 Source::ToVerify(rows) => {
-                    let count = rows.len().min(100);
+                    let count = rows.len().min(bounds::bound("rows given", 1, 100));
                     let rows: Vec<_> = rows.drain(..count).collect();
                     return Ok(if rows.is_empty() {
                         Given::NoMore

@@ -15,6 +15,7 @@ use userpurge::sandbox::{
 };
 use userpurge::transport::{Failure, REPLY_TIME_MAX, TransportError, put_date};
 
+use crate::bounds;
 use crate::case::{Between, Case, Draw, Options, RunCase, roles_of};
 use crate::disk::SimDisk;
 use crate::file::Meant;
@@ -242,6 +243,7 @@ impl World {
     /// Begins a process. What servers asked for that before it holds for it as well, if that ended in order.
     pub(crate) fn begin_process(&mut self) {
         self.process += 1;
+        self.draw_bounds();
         if self.case.clock_steps > 0 {
             // By a clock that was set meanwhile nobody can tell what is left.
             self.asked.clear();
@@ -256,6 +258,12 @@ impl World {
                 (account.has_pair, account.has_tokens) = (false, false);
             }
         }
+    }
+
+    /// Draws the bounds of the process that begins.
+    pub(crate) fn draw_bounds(&self) {
+        let from = self.case.bounds.filter(|_| !self.is_fair);
+        bounds::draw(from.map(|from| from ^ u64::from(self.process)));
     }
 
     /// What a process is told when it asks for the time.
