@@ -327,6 +327,13 @@ impl Case {
                 run.is_taken_up_again = run.given_up_after.is_some() && later.is(70);
             }
         }
+        let mut narrow = Draw::new(seed ^ BOUNDED);
+        let is_bounded = later.is_some() && narrow.is(50);
+        if is_bounded && narrow.is(30) {
+            for run in &mut runs {
+                run.ask_more(&mut narrow, &accounts);
+            }
+        }
         let mut kills = draw.rate(60, &[1, 2, 3]);
         let mut stops_least = 0;
         if between != Between::Nothing {
@@ -355,13 +362,26 @@ impl Case {
             has_new_concurrency: apart.is(15),
             is_odd: apart.is(15),
             is_strict,
-            bounds: (later.is_some() && Draw::new(seed ^ BOUNDED).is(50))
-                .then_some(seed.rotate_left(20)),
+            bounds: is_bounded.then_some(seed.rotate_left(20)),
         }
     }
 }
 
 impl RunCase {
+    /// Asks for something else as well at most users: rows of one queue wait for those of another.
+    fn ask_more(&mut self, draw: &mut Draw, accounts: &[AccountCase]) {
+        let rows = self.rows.iter().filter(|row| row.written == Written::Plain);
+        let mut more: Vec<RowCase> = rows.filter(|_| draw.is(70)).cloned().collect();
+        for row in &mut more {
+            row.action = draw.one(accounts[row.account].provider.actions());
+        }
+        self.rows.extend(more);
+        if draw.is(50) {
+            draw.0.shuffle(&mut self.rows);
+        }
+        self.keep(|_| true);
+    }
+
     /// Keeps the rows with these numbers only.
     pub(crate) fn keep(&mut self, keep: impl Fn(u64) -> bool) {
         self.rows.retain(|row| keep(row.row));
