@@ -102,13 +102,14 @@ impl LedgerState {
         })
     }
 
-    /// Hands each row of the plan as it stands now to `see`, in the order of the plan, until `see` fails.
-    /// It hands over id, account, action and reference. A row that was not to be sent may have none.
+    /// Hands each row of the plan to `see`, in its order, until `see` fails: id, account, action, reference,
+    /// by the first block about the row, which tells most. A row that is not to be sent may have none.
     pub fn each_planned<E: From<LedgerError>>(
         &self,
         mut see: impl FnMut(Position, [&str; 4]) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut reader = LedgerReader::open(&self.path)?;
+        let mut seen = RoaringTreemap::new();
         // Bounded by the lines of the plan.
         while let Some(entry) = reader.next_entry()? {
             match &entry {
@@ -116,7 +117,7 @@ impl LedgerState {
                 Entry::Plan(block) => {
                     let (account, action) = (block.account.as_str(), block.action.name());
                     let rows = block.rows.iter();
-                    for row in rows.filter(|row| self.is_planned(row.position.row)) {
+                    for row in rows.filter(|row| seen.insert(row.position.row)) {
                         let reference = row.reference.as_deref().unwrap_or_default();
                         see(row.position, [row.id.as_str(), account, action, reference])?;
                     }
@@ -125,8 +126,7 @@ impl LedgerState {
                     let account = block.account.as_ref().map_or("", AccountName::as_str);
                     let action = block.action.map_or("", Action::name);
                     let ends = block.outcomes(self.header.started_at);
-                    let applies = |row: u64| self.outcome_of(row) == Some(block.outcome);
-                    for end in ends.filter(|it| applies(it.position.row)) {
+                    for end in ends.filter(|it| seen.insert(it.position.row)) {
                         let id = end.id.as_ref().map_or("", UserId::as_str);
                         let reference = end.reference.as_deref().unwrap_or_default();
                         see(end.position, [id, account, action, reference])?;

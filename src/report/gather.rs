@@ -178,7 +178,8 @@ impl Collector {
             if wanted.contains(entry.position.row) {
                 self.reasons.list(entry);
             }
-        })
+        })?;
+        self.state.each_ref(|row, it| self.reasons.refer(row, it))
     }
 
     /// The effect of `action` on a user of `account`.
@@ -215,7 +216,6 @@ impl Collector {
             outcomes,
         });
         let done = done.collect();
-        let sessions = self.sessions;
         Report {
             report: Report::KEYS,
             made_at: now,
@@ -230,9 +230,9 @@ impl Collector {
             done,
             agreed: self.state.agreed,
             options: self.state.header.options,
-            callers: sessions.callers,
-            sessions_left_out: sessions.count - sessions.kept.len() as u64,
-            sessions: sessions.kept,
+            callers: self.sessions.callers,
+            sessions_left_out: self.sessions.count - self.sessions.kept.len() as u64,
+            sessions: self.sessions.kept,
             progress: self.timeline.points(),
             pauses: self.pauses,
             pauses_left_out: self.pauses_left_out,

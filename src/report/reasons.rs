@@ -102,11 +102,6 @@ impl Group {
         }
     }
 
-    fn remove(&mut self, entry: &OutcomeEntry) {
-        self.rows.remove(entry.position.row);
-        self.lines.remove(entry.position.line);
-    }
-
     fn finish(self, key: Key, ledger: &str, again: &str) -> Reason {
         let (outcome, further, code, _) = key;
         // A line that several rows share is taken out with the first of them. So there are as many
@@ -139,11 +134,11 @@ impl Reasons {
     /// A row ended; `was`: how it had ended before, which counts no more.
     pub(super) fn apply(&mut self, was: Option<Counted>, entry: &OutcomeEntry) {
         let row = entry.position.row;
-        let of = |group: &&mut Group| group.rows.contains(row);
         if was == Some(Counted::Bad)
-            && let Some(group) = self.0.values_mut().find(of)
+            && let Some(group) = self.0.values_mut().find(|it| it.rows.contains(row))
         {
-            group.remove(entry);
+            group.rows.remove(row);
+            group.lines.remove(entry.position.line);
         }
         if entry.counted() == Counted::Bad {
             self.group_of(entry).add(entry);
@@ -181,6 +176,14 @@ impl Reasons {
         let row = entry.position.row;
         if let Some(group) = self.0.values_mut().find(|it| it.rows.contains(row)) {
             group.listed.insert(row, BadRow::of(entry));
+        }
+    }
+
+    /// The reference of a row, which also another line than its outcome may have.
+    pub(super) fn refer(&mut self, row: u64, reference: &str) {
+        let mut groups = self.0.values_mut();
+        if let Some(listed) = groups.find_map(|it| it.listed.get_mut(&row)) {
+            listed.reference = Some(reference.to_owned());
         }
     }
 

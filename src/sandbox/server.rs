@@ -184,11 +184,6 @@ impl Running {
         self.shared.sandbox().log(tenant)
     }
 
-    /// How many requests were carried out since the start, also those that the log has forgotten.
-    pub fn requests(&self) -> u64 {
-        self.shared.sandbox().requests()
-    }
-
     /// Asks something of the sandbox, or changes it.
     pub fn with<T>(&self, act: impl FnOnce(&mut Sandbox, Time) -> T) -> T {
         let now = self.shared.clock.now();
