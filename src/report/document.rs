@@ -123,7 +123,6 @@ impl Report {
         let Ok(Value::Object(options)) = serde_json::to_value(&self.options) else {
             return pairs;
         };
-        // That the configuration was named is no option of its own.
         for (key, value) in options.into_iter().filter(|(key, _)| key != "config_named") {
             let option = match key.as_str() {
                 "include_roles" => "--include-role".to_owned(),

@@ -104,18 +104,20 @@ impl Summary {
     /// *before* the ledger is read, so that a run which ends in between is not called interrupted.
     pub fn new(state: &LedgerState, is_locked: bool) -> Self {
         let end = state.end.as_ref().filter(|_| !is_locked);
+        let counts = state.counts();
         let run_state = match end {
             _ if state.is_saved_plan() => RunState::Planned,
             _ if is_locked => RunState::Running,
-            Some(end) => end.state,
-            None => RunState::Interrupted,
+            // A retry ends although other rows are still to do.
+            Some(end) if end.state != RunState::Finished || counts.pending == 0 => end.state,
+            Some(_) | None => RunState::Interrupted,
         };
         let input = state.planned.as_ref();
         Self {
             run_id: state.header.run_id.clone(),
             state: run_state,
-            rows: state.counts().total(),
-            outcomes: state.counts(),
+            rows: counts.total(),
+            outcomes: counts,
             soft_deleted: state.soft_deleted_so_far().len(),
             settled_unseen: state.settled_unseen.len(),
             accounts: accounts(state),

@@ -47,6 +47,9 @@ pub struct VerificationSummary {
 }
 
 impl VerificationSummary {
+    /// How many rows are listed for people; scripts get all of them.
+    pub const LISTED: usize = 20;
+
     /// Sums up what a ledger says of its verifications; `None`: there was none.
     pub fn new(state: &LedgerState) -> Option<Self> {
         let last = state.verification.as_ref()?;

@@ -159,9 +159,9 @@ fn the_command_for_the_failed_rows_works_with_the_file_that_was_written() {
 #[test]
 fn an_order_is_not_gone_before_it_was_seen_to_be() {
     let world = World::new();
-    world.seed(json!({"helpscout": [{"id": "500600701"}]}));
+    world.seed(json!({"helpscout": [{"id": "500600701"}, {"id": "500600702"}]}));
     world.settings(json!({"order_delay": "1h"}));
-    world.write("users.csv", "id,ref\n500600701,REQ-1\n");
+    world.write("users.csv", "id,ref\n500600701,REQ-1\n500600702,REQ-2\n");
     let base = format!("{}/file/helpscout", world.base());
     world.configure(&format!(
         "[accounts.desk]\nprovider = \"helpscout\"\nclient_id = \"x\"\nclient_secret = \"sandbox-secret\"\nbase_url = \"{base}\"\n"
@@ -173,7 +173,18 @@ fn an_order_is_not_gone_before_it_was_seen_to_be() {
     let ordered =
         json!({"ref": "REQ-1", "verdict": "partly", "rows": 1, "gone": 0, "left": {"desk": 1}});
     assert_eq!(verdict(), ordered);
+    // One of them is asked about, and that one is not gone yet.
+    world.call(&["verify", LEDGER, "--sample", "1"]).code(0);
+    let words = told(&world, &[LEDGER]);
+    let sample = "**1 of 2 done rows verified with the provider, some still being erased**";
+    assert!(words.contains(sample), "{words}");
+    assert_eq!(verdict(), ordered);
     world.call(&["verify", LEDGER]).code(0);
+    let words = told(&world, &[LEDGER]);
+    assert!(
+        words.contains("**verified; 2 users still being erased by the provider**"),
+        "{words}"
+    );
     assert_eq!(verdict(), ordered);
     world.settings(json!({"order_delay": "0s"}));
     world.call(&["verify", LEDGER]).code(0);
@@ -248,4 +259,48 @@ fn rows_that_count_in_another_ledger_are_not_told_twice() {
     world.call(&page).code(0);
     let page = world.read("page.html");
     assert_eq!(page.matches("up to all 4, with").count(), 2, "{page}");
+}
+
+/// What only the whole file shows ends a row after the ledger has told of it.
+#[test]
+fn a_row_that_turns_out_invalid_keeps_its_reference() {
+    let world = World::new();
+    let ids = 361_808_351_000..361_808_351_030;
+    world.zendesk_users(ids.clone());
+    let ids: Vec<_> = ids.map(|id| format!("{id},REQ-{id}\n")).collect();
+    world.write("users.csv", format!("id,ref\n{}42,REQ-X\n", ids.concat()));
+    world.call(&RUN).code(1);
+    assert_eq!(world.outcomes(LEDGER).len(), 31);
+    let reasons = json_of(&world, LEDGER)["reasons"].clone();
+    let invalid = reasons.as_array().unwrap().iter();
+    let listed = invalid
+        .filter(|it| it["outcome"] == "invalid")
+        .map(|it| it["listed"][0]["ref"].clone());
+    assert_eq!(listed.collect::<Vec<_>>(), ["REQ-X"]);
+    // Also where the ledger is all that is left.
+    std::fs::remove_file(world.path("users.csv")).unwrap();
+    let rows = ["report", LEDGER, "--format", "csv", "--out", "rows"];
+    world.call(&rows).code(0);
+    let failed = world.read("rows/failed.csv");
+    let row = failed.lines().find(|line| line.contains("invalid"));
+    assert!(row.unwrap().contains("REQ-X"), "{failed}");
+}
+
+#[test]
+fn a_run_with_rows_to_do_is_not_finished_by_a_retry_of_others() {
+    let world = World::of_users(4);
+    world.seed(json!({"zendesk": [{"id": "1", "open_tickets": 1}]}));
+    let canary = [&RUN[..], &["--canary", "1"]].concat();
+    world.call(&canary).code(3);
+    world.zendesk_users([1]);
+    world
+        .call(&["retry", LEDGER, "--only", "refused", "--yes"])
+        .says(&format!("next userpurge resume {LEDGER}"));
+    let status = world.status(LEDGER);
+    assert_eq!(status["outcomes"]["pending"], 3);
+    assert_eq!(status["state"], "interrupted");
+    let words = told(&world, &[LEDGER]);
+    assert!(!words.contains("run finished"), "{words}");
+    world.call(&["resume", LEDGER]).code(0);
+    assert_eq!(world.status(LEDGER)["state"], "finished");
 }

@@ -23,9 +23,6 @@ use crate::report::text::again;
 use crate::report::{VerificationSummary, mend, named_config};
 use crate::run::{Durability, EventSink as _, run};
 
-/// How many rows are listed for people; scripts get all of them.
-const LISTED_MAX: usize = 20;
-
 /// Rows by account.
 type Rows = BTreeMap<AccountName, RoaringTreemap>;
 
@@ -144,7 +141,7 @@ fn close(args: &VerifyArgs, state: &LedgerState, ended: RunState) -> Result<bool
             "the ledger does not tell of this verification",
         ));
     };
-    let (listed, in_background) = VerificationSummary::listed(state, LISTED_MAX)?;
+    let (listed, in_background) = VerificationSummary::listed(state, VerificationSummary::LISTED)?;
     if args.json {
         put_with(|out| summary.write_json::<CliError>(state, out))?;
     } else {

@@ -235,9 +235,10 @@ fn path_of(ledger: &Path, input: &PlannedInput) -> PathBuf {
 /// columns if the file has them.
 fn next(ledger: &Path, failed: &Path, options: &RunOptions, has_columns: bool) -> String {
     let mut command = format!(
-        "\nnote: fix the rows of that file first\nnext: userpurge run {} --done-in {}",
+        "\nnote: fix the rows of that file first\nnext: userpurge run {} --done-in {}{}",
         words::shell_path(failed),
-        words::shell_path(ledger)
+        words::shell_path(ledger),
+        ["", " --protect-suspended"][usize::from(options.protect_suspended)]
     );
     let config = named_config(options).map(str::to_owned);
     let action = options.action.map(|action| action.name().to_owned());
@@ -256,9 +257,6 @@ fn next(ledger: &Path, failed: &Path, options: &RunOptions, has_columns: bool) -
         {
             let _ = write!(command, " {option} {}", words::shell_word(value));
         }
-    }
-    if options.protect_suspended {
-        command.push_str(" --protect-suspended");
     }
     command
 }
