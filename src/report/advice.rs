@@ -1,19 +1,23 @@
 //! The advice about rows that ended otherwise than well, and about accounts that stopped.
 
 use crate::domain::{Outcome, OutcomeEntry, StopKind};
+use crate::words::shell_word;
 
-/// The advice about rows that ended as `outcome`, with `code`: in words, and as a command if there
-/// is one that goes on from there. `ledger`: as a shell takes it; `again`: the same, with the
-/// configuration where one has to be named.
+/// The advice about rows that ended as `outcome`, with `code` and `message`: in words, and as a command if
+/// one goes on from there. `ledger`: as a shell takes it; `again`: with the configuration if one is to be named.
 pub(super) fn about(
     outcome: Outcome,
-    code: Option<&str>,
+    (code, message): (Option<&str>, Option<&str>),
     ledger: &str,
     again: &str,
 ) -> (&'static str, Option<String>) {
     let report = format!("userpurge report {ledger} --format csv --out report");
     let rows = || Some(report.clone());
     let retry = |more: &str| Some(format!("userpurge retry {again}{more}"));
+    let words = message.unwrap_or_default().split([' ', ';']);
+    let role = words.skip_while(|it| *it != "role").nth(2);
+    let role = role.map_or("ROLE".to_owned(), shell_word);
+    let include = || retry(&format!(" --only protected --include-role {role}"));
     match (outcome, code) {
         (Outcome::NotFound, _) => (
             "The provider knows no such user. Compare the id and the account with where the list \
@@ -47,12 +51,12 @@ pub(super) fn about(
         (Outcome::Protected, Some("protected_role")) => (
             "Nothing was deleted, to keep the team safe. If this user is to go, let the role be \
              deleted.",
-            retry(" --only protected --include-role ROLE"),
+            include(),
         ),
         (Outcome::Protected, Some(OutcomeEntry::PROTECTED_HALF)) => (
             "The user was soft-deleted before the role was known, and no more. If this user is to go, \
              let the role be deleted.",
-            retry(" --only protected --include-role ROLE"),
+            include(),
         ),
         (Outcome::Protected, _) => (
             "Nothing was sent, because the protect list says so. If this user is to go, take them \

@@ -111,7 +111,8 @@ impl Group {
         } else {
             Places::of("row", &self.rows)
         };
-        let (what_to_do, command) = advice::about(outcome, code.as_deref(), ledger, again);
+        let said = (code.as_deref(), self.message.as_deref());
+        let (what_to_do, command) = advice::about(outcome, said, ledger, again);
         Reason {
             outcome,
             what_to_do,

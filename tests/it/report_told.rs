@@ -199,7 +199,7 @@ fn a_page_reads_so() {
     From (UTC) Until (UTC) Pauses Waited What waited Why
     2026-11-22 09:30:05 2026-11-22 09:30:40 1 35 s acme, delete 429 with Retry-After: 93
     Not done
-    6 rows in all. userpurge report … --format csv --out DIR gives them back in failed.csv , with all their columns, to be fixed and run again.
+    6 rows in all. userpurge report users.csv.ledger.jsonl --format csv --out report gives them back in failed.csv , with all their columns, to be fixed and run again.
     1 not_found
     The provider knows no such user. Compare the id and the account with where the list came from, fix the row and run the fixed rows; as it stands, trying it again changes nothing. userpurge report users.csv.ledger.jsonl --format csv --out report
     RecordNotFound Not found
@@ -228,7 +228,7 @@ fn a_page_reads_so() {
     Line Account Action Id Ref
     3 – – – –
     1 protected
-    Nothing was deleted, to keep the team safe. If this user is to go, let the role be deleted. userpurge retry users.csv.ledger.jsonl --only protected --include-role ROLE
+    Nothing was deleted, to keep the team safe. If this user is to go, let the role be deleted. userpurge retry users.csv.ledger.jsonl --only protected --include-role agent
     protected_role this user&#39;s role is agent
     1 row: line 10
     All of them
