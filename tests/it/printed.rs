@@ -11,7 +11,7 @@ use crate::signals::send;
 use crate::support::usual::{LEDGER, PERMANENTLY, RUN, plan_of};
 use crate::support::{Done, World, ids};
 
-/// The commands in `text`: what stands between backticks, and behind `next`.
+/// The commands in `text`: what stands between backticks, behind `next`, and alone on a line.
 fn commands(text: &str) -> BTreeSet<String> {
     // A line that was folded goes on.
     let ticked = text
@@ -24,7 +24,8 @@ fn commands(text: &str) -> BTreeSet<String> {
         let next = line.strip_prefix("next ");
         next.or_else(|| line.strip_prefix("next: ")).or_else(behind)
     });
-    let all = ticked.chain(next.map(|it| it.trim().to_owned()));
+    let alone = text.lines().filter(|line| !line.contains('`'));
+    let all = ticked.chain(next.chain(alone).map(|it| it.trim().to_owned()));
     all.filter(|it| it.starts_with("userpurge ")).collect()
 }
 
@@ -213,6 +214,45 @@ fn of_a_lookup_whatever_says_the_action() {
         let told = lookup(input, more);
         assert!(told.contains(&format!("next: `userpurge {says}")), "{told}");
     }
+}
+
+#[test]
+fn of_a_file_that_names_people_otherwise() {
+    let world = World::new();
+    world.wide();
+    let user = json!({"id": "1", "email": "a@shop.example", "external_id": "shop-1"});
+    world.seed(json!({"zendesk": [user]}));
+    world.write("mails.csv", "email\na@shop.example\n");
+    world.write("keys.csv", "external_id\nshop-1\n");
+    for file in ["mails.csv", "keys.csv"] {
+        let done = world.call(&plan_of(file)).code(2);
+        assert!(done.err.contains("`userpurge lookup"), "{done:?}");
+        all_run(&world, &done);
+        assert!(
+            world
+                .read(&format!("{file}.ids.csv"))
+                .contains("1,acme,one")
+        );
+    }
+}
+
+/// The account of a run names a command for each reason.
+#[test]
+fn of_a_report() {
+    let world = busy();
+    world.seed(json!({"zendesk": [{"id": "21", "role": "agent"}]}));
+    world.write("users.csv", ids(1..=22));
+    world.call(&RUN).code(1);
+    let done = world.call(&["report", LEDGER, "--format", "md"]).code(0);
+    let lets = format!("retry {LEDGER} --only protected --include-role agent");
+    assert!(done.out.contains(&lets), "{}", done.out);
+    all_run(&world, &done);
+    assert!(
+        world
+            .users()
+            .iter()
+            .all(|it| it.id != "21" || it.state != "active")
+    );
 }
 
 /// Nobody agrees: three wrong answers, or Ctrl-C.

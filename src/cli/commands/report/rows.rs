@@ -94,9 +94,7 @@ fn write(
         tell("note: the run is at work; what it has not recorded yet stands in `unprocessed.csv`");
     }
     if keys_left_out {
-        tell(
-            "note: the input has more keys than a table may have columns; the last ones are left out",
-        );
+        tell("note: the input has more keys than a table has columns; the last are left out");
     }
     let odd: u64 = written.iter().map(|(_, odd)| odd).sum();
     if odd > 0 {
