@@ -14,10 +14,7 @@ pub(super) fn about(
     let report = format!("userpurge report {ledger} --format csv --out report");
     let rows = || Some(report.clone());
     let retry = |more: &str| Some(format!("userpurge retry {again}{more}"));
-    let words = message.unwrap_or_default().split([' ', ';']);
-    let role = words.skip_while(|it| *it != "role").nth(2);
-    let role = role.map_or("ROLE".to_owned(), shell_word);
-    let include = || retry(&format!(" --only protected --include-role {role}"));
+    let include = || retry(&include_role(message.unwrap_or_default()));
     match (outcome, code) {
         (Outcome::NotFound, _) => (
             "The provider knows no such user. Compare the id and the account with where the list \
@@ -64,9 +61,15 @@ pub(super) fn about(
             rows(),
         ),
         (Outcome::Ordered, _) => ("Verify later: the provider deletes on its own time.", None),
-        // The others are no trouble.
         _ => ("Nothing.", None),
     }
+}
+
+/// The options that let the role be deleted which `message` names.
+fn include_role(message: &str) -> String {
+    let mut words = message.split([' ', ';']).skip_while(|it| *it != "role");
+    let role = words.nth(2).map_or("ROLE".to_owned(), shell_word);
+    format!(" --only protected --include-role {role}")
 }
 
 /// The advice to a person about a stop.

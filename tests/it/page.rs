@@ -87,7 +87,7 @@ fn a_plan_says_what_will_be_done_to_whom_what_will_not_and_what_to_type_next() {
       delete 41 users: for good, the user's records stay; cannot be undone; no wait
         first 5725767000000400001, last 5725767000000499001
       left after it: the records, which stay the deleted user's, and the licence
-    Takes at least 1 h 10 min (Zendesk Support allows 700 permanent deletions in 10
+    Takes at least 1 h 10 min (Zendesk Support allows 700 permanent deletions in
 
     Not sent (more with `-v` and `--json`):
       invalid, lines 5247, 5248, 5249, … (1,212 in all): id: the id is in scientific notation, so its last digits are lost; format the column as text and export again

@@ -92,7 +92,10 @@ pub(crate) fn hold(name: &str, columns: u16, world: &World, all: &str) {
             r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2})?(\.\d+)?Z?",
             "TIME",
         ),
-        (r"\b\d{2}:\d{2}(:\d{2})?\b", "TIME"),
+        // Behind midnight the day stands before it.
+        (r"\b([MTWFS][a-z]{2} )?\d{2}:\d{2}(:\d{2})?\b", "TIME"),
+        // How fast it went is only said of a run that took long enough.
+        (r", [\d,]+/min", ""),
         (r"\b\d+(\.\d+)? m?s\b", "SPAN"),
         (
             r"(waits |[,:] |in )\d+[hms]( \d+[ms])?( left| so far|:|\n)",
