@@ -115,6 +115,13 @@ const FOUND: [(u64, &str); 18] = [
     ),
 ];
 
+/// The same of seeds whose fault needs what is drawn apart, such as small bounds. What is drawn behind that may
+/// change what they meet.
+const FOUND_SINCE: [(u64, &str); 1] = [(
+    21_037_580,
+    "a verification that began no later than the run had ended was killed, and nobody counted its reads",
+)];
+
 /// What a seed came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Totals {
@@ -149,8 +156,11 @@ fn main() -> ExitCode {
     }
     let mut sum = Totals::default();
     let mut done = 0;
-    for (seed, fault) in FOUND.into_iter().filter(|_| failures == 1) {
-        if let Err(broken) = play(Case::old(seed), &folder) {
+    let found = FOUND.map(|(seed, fault)| (Case::old(seed), fault));
+    let since = FOUND_SINCE.map(|(seed, fault)| (Case::new(seed), fault));
+    for (case, fault) in found.into_iter().chain(since).filter(|_| failures == 1) {
+        let seed = case.seed;
+        if let Err(broken) = play(case, &folder) {
             eprintln!("seed {seed} ({fault}): {broken}");
             return ExitCode::FAILURE;
         }

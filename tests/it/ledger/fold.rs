@@ -115,6 +115,19 @@ fn who_has_asked_something_since_a_process_ended_in_order_may_be_asking_still() 
     assert_eq!(ended.cut_off, [at(1)], "not the session that asked");
 }
 
+/// Their order tells, and not the clock, which may have been set back before the verification began.
+#[test]
+fn a_verification_behind_the_end_of_a_run_is_at_work_until_it_has_asked_about_every_row() {
+    let mut entries = vec![session(1), end(RunState::Finished, 9), verification(1, 5)];
+    assert!(!state(1, &entries).ended_in_order());
+    entries.push(verified(1, Finding::AsAsked, 6));
+    assert!(state(1, &entries).ended_in_order());
+    entries.extend([verification(2, 7), session(8), end(RunState::Finished, 8)]);
+    let ended = state(1, &entries);
+    assert!(ended.ended_in_order());
+    assert_eq!(ended.cut_off, [at(1), at(8)]);
+}
+
 #[test]
 fn the_newest_pause_of_each_limit_speaks_until_it_is_over() {
     let entries = [
