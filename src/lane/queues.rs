@@ -57,9 +57,9 @@ pub(super) struct RowQueue {
 impl RowQueue {
     /// A queue of which nothing was read. `begun`: how many rows may be begun.
     pub(super) fn new(action: Option<Action>, begun: usize, provider: &dyn Provider) -> Self {
-        // Rows of one and the same step: of those there are as many as may be begun, and two batches.
+        // Rows of one and the same step: as many as may be begun, a batch, and those that others may need.
         let size = if action.is_some_and(|action| action.steps().len() == 1) {
-            begun + 2 * taken_max(provider)
+            begun + taken_max(provider) + in_hand_min(provider)
         } else {
             ROWS_IN_HAND_MAX
         };
