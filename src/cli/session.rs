@@ -191,7 +191,7 @@ impl<'a> OpenRun<'a> {
     /// From here on signals are listened for, and what is recorded goes to the ledger.
     pub(super) async fn attach(&mut self) -> Result<(), CliError> {
         self.signals.listen(
-            "stopping: requests in flight are being finished and recorded; once more stops now",
+            "stopping: requests in flight are being finished and recorded; a second Ctrl-C stops now",
         )?;
         self.tenants.note(&absolute(&self.state.path));
         Ok(self.recorder.attach(self.writer.handle()).await?)

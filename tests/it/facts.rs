@@ -260,7 +260,7 @@ fn what_becomes_of_zendesks_tokens_is_told_in_time() {
     world
         .call(&RUN)
         .code(2)
-        .says("or off, as it is after 30 days unused");
+        .says("the token is off, as it is after 30 days unused");
     // 3,000 at 700 in ten minutes take forty.
     world.write("users.csv", ids(1..=3_000));
     let plan = |credentials: &str| {

@@ -264,8 +264,8 @@ pub(super) fn identified(base: &Url, reply: &Reply) -> Result<Identity, Verdict>
     let Some(caller) =
         id_text(user.get("id")).filter(|id| id != "0" && !id.is_empty() && !anonymous)
     else {
-        let what = "Zendesk takes these credentials for an anonymous visitor's: the e-mail address or the \
-                    API token is wrong, or off, as it is after 30 days unused; none is made any more";
+        let what = "Zendesk does not know these credentials: the e-mail address or the API token is wrong, \
+                    or the token is off, as it is after 30 days unused; Zendesk makes no new ones";
         return Err(verdict::rejected("anonymous", what));
     };
     if digits::plain(&caller).is_err() {

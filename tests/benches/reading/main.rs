@@ -77,6 +77,8 @@ impl Reader {
         match self {
             Self::Bare(mode) => run(folder, &own, [mode.as_ref(), file]),
             Self::Plan => {
+                // The one of the last round: a plan takes nothing's place.
+                let _ = std::fs::remove_file(folder.join("file.plan.json"));
                 let output = "-ofile.plan.json".as_ref();
                 run(folder, Path::new(PROGRAM), ["plan".as_ref(), file, output])
             }
