@@ -94,7 +94,7 @@ chmod 600 "$dir/userpurge.toml"
 
 # --- the runs --------------------------------------------------------------------------------------
 
-export XDG_CACHE_HOME="$dir/cache"
+export XDG_CACHE_HOME="$dir/cache" XDG_STATE_HOME="$dir/state"
 cpu=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1)
 rows=$(wc -l < "$dir/sorted")
 echo "$(nproc) × ${cpu:-unknown}, $(uname -sr), $(date -u +%Y-%m-%d). $rows rows: $(count permanently) permanent and"
@@ -104,6 +104,8 @@ echo "| rows | least by the quotas | taken | ratio | requests | refused |"
 echo "| --- | ---: | ---: | ---: | ---: | ---: |"
 for order in $orders; do
   control reset -X POST > /dev/null
+  # The sandbox forgets what was sent, and so has the program to: it would wait for the last run's requests.
+  rm -rf "$dir/state"
   control settings -d "{\"latency\":\"1ms..20ms\",\"quota_mode\":\"rolling\",\"scale_limits\":$scale,
     \"zendesk\":{\"quota\":\"$zendesk/${sandbox_secs}s\",\"permanent_quota\":\"$permanent/${sandbox_secs}s\"},
     \"sunco\":{\"quota\":\"$sunco/${sandbox_secs}s\"},
