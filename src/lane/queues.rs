@@ -127,10 +127,10 @@ impl Lane {
         rows: Result<Option<Vec<Task>>, SourceError>,
         now: Now,
     ) {
-        let Some(account) = self.index_of(name) else {
+        let Some(index) = self.index_of(name) else {
             return;
         };
-        let account = &mut self.accounts[account];
+        let account = &mut self.accounts[index];
         let mut queues = account.queues.iter_mut().chain(&mut account.verify);
         let Some(it) = queues.find(|it| it.action == action) else {
             return;
@@ -149,9 +149,9 @@ impl Lane {
             }
             it.loaded.push_back(task);
         }
-        // Rows that waited until every queue was read past them.
+        // Rows that waited until every queue was read past them. One that ends at once starts the next of its user.
         for row in account.held.clone() {
-            if self.may_begin(row) {
+            if self.accounts[index].held.contains(&row) && self.may_begin(row) {
                 self.start(row, now);
             }
         }

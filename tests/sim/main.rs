@@ -117,10 +117,16 @@ const FOUND: [(u64, &str); 18] = [
 
 /// The same of seeds whose fault needs what is drawn apart, such as small bounds. What is drawn behind that may
 /// change what they meet.
-const FOUND_SINCE: [(u64, &str); 1] = [(
-    21_037_580,
-    "a verification that began no later than the run had ended was killed, and nobody counted its reads",
-)];
+const FOUND_SINCE: [(u64, &str); 2] = [
+    (
+        21_037_580,
+        "a verification that began no later than the run had ended was killed, and nobody counted its reads",
+    ),
+    (
+        40_080_919,
+        "a row was begun twice that waited behind one which ended as soon as it might begin",
+    ),
+];
 
 /// What a seed came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
