@@ -17,7 +17,7 @@ use super::terminal::tell;
 use super::{CliError, ExitCode};
 use crate::config::{AccountSettings, Outline};
 use crate::domain::{
-    AccountHeader, AccountName, AccountPolicy, Action, Entry, ProviderKind, RunOptions, WallClock,
+    AccountHeader, AccountName, AccountPolicy, Action, Entry, ProviderKind, RunOptions,
 };
 use crate::lane::limits::LimitsSpec;
 use crate::lane::{AccountSpec, RequestError};
@@ -25,7 +25,7 @@ use crate::plan::CallerRule;
 use crate::provider::{self, Identity, Provider};
 use crate::report::mend;
 use crate::run::{Client, Io, StopSignals};
-use crate::transport::{self, ReqwestTransport, TransportError};
+use crate::transport::{self, REPLY_TIME_MAX, ReqwestTransport, TransportError};
 
 /// Tries for one request, unless `--attempts` says otherwise.
 const ATTEMPTS: NonZeroU32 = NonZeroU32::new(6).unwrap();
@@ -56,8 +56,7 @@ pub(super) fn open_connections(
     before: Before<'_>,
     (recorder, stop): (&Arc<Recorder>, &StopSignals),
 ) -> Result<Vec<Connection>, CliError> {
-    let wall = WallClock::system();
-    let transport = ReqwestTransport::new(wall.clone());
+    let transport = ReqwestTransport::new(REPLY_TIME_MAX);
     for account in &accounts {
         for url in account.urls().take(1) {
             let ready = transport.prepare(url);
@@ -68,7 +67,6 @@ pub(super) fn open_connections(
         transport: Arc::new(transport),
         sink: Arc::clone(recorder) as _,
         store: Arc::new(DiskTokenStore),
-        wall,
         stop: stop.clone(),
     });
     let attempts = options.attempts.and_then(NonZeroU32::new);

@@ -10,9 +10,7 @@ use super::CliError;
 use super::setup::Setup;
 use super::terminal::tell;
 use crate::config::AccountSettings;
-use crate::domain::{
-    AccountName, LaneStop, Paused, ProviderKind, Said, StopKind, Time, Uptime, WallClock,
-};
+use crate::domain::{AccountName, LaneStop, Paused, ProviderKind, Said, StopKind, Time, Uptime};
 use crate::lane::limits::{Earlier, LimitsSpec, PAUSE_WAITED_MAX, PriorRequest};
 use crate::ledger::LedgerState;
 use crate::report::{Summary, text};
@@ -45,7 +43,7 @@ pub(super) fn read_if_whole(path: &Path) -> Option<LedgerState> {
 
 /// How late it is for what `state` tells.
 fn now_of(state: &LedgerState) -> Time {
-    state.now(WallClock::system().now(), Uptime::read().as_ref())
+    state.now(Time::now(), Uptime::read().as_ref())
 }
 
 impl<'a> Before<'a> {
@@ -105,7 +103,7 @@ impl<'a> Before<'a> {
     /// The accounts of the configuration that have to wait, each with the stop that says until when.
     /// Accounts at one tenant wait together: the tenant counts their requests together.
     pub(super) fn long_pauses(self, setup: &Setup) -> BTreeMap<AccountName, LaneStop> {
-        let now = self.own.map_or_else(|| WallClock::system().now(), now_of);
+        let now = self.own.map_or_else(Time::now, now_of);
         let known = self.own.map(LedgerState::accounts).unwrap_or_default();
         let tenant = |name: &AccountName| known.get(name).map(|it| (it.provider, &it.tenant));
         let accounts = setup.outline.accounts.iter();

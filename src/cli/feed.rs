@@ -8,9 +8,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
 use super::recorder::{Recorder, locked};
-use crate::domain::{
-    AccountName, Action, Entry, Outcome, OutcomeEntry, Said, Task, UserId, WallClock,
-};
+use crate::domain::{AccountName, Action, Entry, Outcome, OutcomeEntry, Said, Task, Time, UserId};
 use crate::lane::{SourceError, outcome_entry};
 use crate::ledger::{LedgerError, LedgerState, PlanRows, Queues};
 use crate::plan::CallerRule;
@@ -96,7 +94,7 @@ impl Feed {
                 tasks.retain(|task| match rule.end(&task.id) {
                     None => true,
                     Some((outcome, code, reason)) => {
-                        let (said, now) = (Said::own(code, reason), WallClock::system().now());
+                        let (said, now) = (Said::own(code, reason), Time::now());
                         spared.push(outcome_entry(task, outcome, said, now));
                         false
                     }

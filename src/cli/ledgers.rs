@@ -11,7 +11,7 @@ use super::planning::{DASH, Planned, Planning};
 use super::setup::{self, Setup};
 use super::terminal::tell;
 use crate::config::AccountSettings;
-use crate::domain::{RunHeader, RunId, Uptime, WallClock};
+use crate::domain::{RunHeader, RunId, Time, Uptime};
 use crate::ledger::{
     Disk, LEDGER_SUFFIX, LedgerDamage, LedgerError, LedgerHead, LedgerReader, LedgerState,
     LedgerWriter, each_user, is_locked,
@@ -144,7 +144,7 @@ fn header(setup: &Setup) -> RunHeader {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         options: setup.options.clone(),
         accounts: accounts.map(AccountSettings::header).collect(),
-        started_at: WallClock::system().now(),
+        started_at: Time::now(),
         uptime: Uptime::read(),
     }
 }

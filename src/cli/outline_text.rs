@@ -14,7 +14,7 @@ use super::planning::{DoneAt, Planned};
 use super::setup::{self, Setup};
 use super::terminal::{escape_controls, seen, width, wrapped};
 use crate::config::AccountSettings;
-use crate::domain::{AccountName, Action, Time, UserId, WallClock};
+use crate::domain::{AccountName, Action, Time, UserId};
 use crate::lane::Until;
 use crate::ledger::Queues;
 use crate::plan::{Plan, PlanGroup, counted, deciding_limit, time_at_limit};
@@ -52,7 +52,7 @@ pub(super) fn text(setup: &Setup, planned: &Planned) -> String {
         notes(&mut text, setup, account, time);
     }
     if plan.to_delete() > 0 {
-        let now = WallClock::system().now();
+        let now = Time::now();
         let _ = writeln!(text, "{}", takes(setup, plan, now));
     }
     if tracing::enabled!(tracing::Level::INFO) {
@@ -106,7 +106,7 @@ pub(super) fn callers(
         }
     }
     if let Some(plan) = plan.filter(|plan| is_slower && plan.to_delete() > 0) {
-        let _ = writeln!(text, "{}", takes(setup, plan, WallClock::system().now()));
+        let _ = writeln!(text, "{}", takes(setup, plan, Time::now()));
     }
     text
 }

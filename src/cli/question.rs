@@ -8,7 +8,7 @@ use super::accounts::Connection;
 use super::args::ConsentArgs;
 use super::terminal::{weighted_for_stderr, wrapped};
 use crate::config::user_name;
-use crate::domain::{Agreed, AgreedAccount, AgreedBy, RunOptions, WallClock};
+use crate::domain::{Agreed, AgreedAccount, AgreedBy, RunOptions, Time};
 use crate::ledger::LedgerState;
 
 /// The longest answer read, in bytes: a path may be long.
@@ -162,7 +162,7 @@ pub(super) fn agreed(
             .to_string_lossy()
             .into_owned(),
         how,
-        at: WallClock::system().now(),
+        at: Time::now(),
         accounts: lines.iter().filter_map(account).collect(),
         protect: planned.and_then(|planned| planned.protect.clone()),
         done_in: planned.map_or_else(Vec::new, |planned| planned.done_in.clone()),

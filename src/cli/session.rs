@@ -24,7 +24,7 @@ use super::work::notify;
 use super::{CliError, ExitCode};
 use crate::domain::{
     AccountName, AccountPlan, Action, AgreedBy, Counts, Entry, LaneStop, ProviderKind, RunState,
-    SessionStart, Task, Uptime, UserId, WallClock,
+    SessionStart, Task, Time, Uptime, UserId,
 };
 use crate::lane::{FailureLimit, Lane, WorkSpec};
 use crate::ledger::{LedgerState, LedgerWriter, PlanRows, Queues, Tenants};
@@ -339,7 +339,7 @@ impl<'a> OpenRun<'a> {
     /// The work of each account's lane, as far as it is to be said before the question.
     fn specs(&self) -> Result<BTreeMap<AccountName, WorkSpec>, CliError> {
         let options = &self.setup.options;
-        let now = WallClock::system().now();
+        let now = Time::now();
         let until = self.args.pace.until(now);
         if let Some(until) = &until {
             tell(&outline_text::until(until, now));
@@ -420,7 +420,7 @@ impl<'a> OpenRun<'a> {
             accounts: self.connections.iter().map(Connection::header).collect(),
             ahead,
             ignores_pauses: false,
-            at: WallClock::system().now(),
+            at: Time::now(),
             uptime: Uptime::read(),
         }
     }

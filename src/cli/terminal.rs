@@ -22,7 +22,7 @@ use tracing_subscriber::registry::Registry;
 
 use super::args::{DiagnosticsArgs, LogFormat};
 use super::recorder::locked;
-use crate::domain::WallClock;
+use crate::domain::Time;
 pub(super) use crate::domain::escape_controls;
 use crate::ledger::LedgerState;
 use crate::report::{self, Summary};
@@ -163,7 +163,7 @@ pub(super) fn start_log(args: DiagnosticsArgs) {
 
 /// Times as ledgers write them.
 fn write_time(writer: &mut Writer<'_>) -> fmt::Result {
-    write!(writer, "{}", WallClock::system().now())
+    write!(writer, "{}", Time::now())
 }
 
 /// Standard error, with the bars taken away for the time of a line, which is folded if people read it.

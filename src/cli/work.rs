@@ -15,7 +15,7 @@ use super::recorder::{Recorder, locked};
 use super::session::OpenRun;
 use super::terminal::{keep_clear_of, put_page, render_state, tell};
 use super::{CliError, ExitCode};
-use crate::domain::{AccountName, AccountPlan, Counted, Entry, RunState, WallClock};
+use crate::domain::{AccountName, AccountPlan, Counted, Entry, RunState, Time};
 use crate::lane::{AccountEnd, WorkSpec};
 use crate::ledger::{LedgerState, LedgerWriter};
 use crate::progress::{Mode, Progress};
@@ -188,12 +188,8 @@ pub(super) struct Shown {
 impl Shown {
     /// Shows what `recorder` is given from now on.
     pub(super) fn start(mode: Mode, accounts: Vec<AccountPlan>, recorder: &Recorder) -> Self {
-        let progress = Progress::start(
-            mode,
-            std::io::stderr().is_terminal(),
-            accounts,
-            WallClock::system().now(),
-        );
+        let progress =
+            Progress::start(mode, std::io::stderr().is_terminal(), accounts, Time::now());
         keep_clear_of(progress.bars());
         let progress = Arc::new(Mutex::new(progress));
         let seeing = Arc::clone(&progress);
@@ -203,7 +199,7 @@ impl Shown {
             let mut interval = tokio::time::interval(TICK);
             loop {
                 interval.tick().await;
-                locked(&ticking).tick(WallClock::system().now());
+                locked(&ticking).tick(Time::now());
             }
         });
         Self { progress, ticking }
@@ -211,7 +207,7 @@ impl Shown {
 
     /// Counts a row that no entry tells of.
     pub(super) fn row(&self, account: &AccountName, counted: Counted) {
-        locked(&self.progress).row(account, counted, WallClock::system().now());
+        locked(&self.progress).row(account, counted, Time::now());
     }
 
     /// Shows where it ended. No line of progress comes after this.
@@ -219,7 +215,7 @@ impl Shown {
         self.ticking.abort();
         // Waited for, so that no line comes after the closing words.
         let _ = self.ticking.await;
-        locked(&self.progress).finish(WallClock::system().now());
+        locked(&self.progress).finish(Time::now());
         keep_clear_of(None);
     }
 }

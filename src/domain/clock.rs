@@ -1,5 +1,4 @@
-//! Wall-clock time as ledgers write it, and where it comes from; and a local time of day, as `--until` takes
-//! it.
+//! Wall-clock time as ledgers write it, and a local time of day, as `--until` takes it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,6 +13,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Time(i64);
 
 impl Time {
+    /// The time it is by the clock of the machine.
+    pub fn now() -> Self {
+        Self(Timestamp::now().as_millisecond())
+    }
+
     /// The instant `millis` milliseconds after the Unix epoch.
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
@@ -77,22 +81,6 @@ impl Serialize for Time {
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Timestamp::deserialize(deserializer).map(|at| Self(at.as_millisecond()))
-    }
-}
-
-/// Where wall-clock time comes from.
-#[derive(Debug, Clone)]
-pub struct WallClock(fn() -> Time);
-
-impl WallClock {
-    /// The clock of the machine.
-    pub fn system() -> Self {
-        Self(|| Time(Timestamp::now().as_millisecond()))
-    }
-
-    /// The time it is.
-    pub fn now(&self) -> Time {
-        (self.0)()
     }
 }
 

@@ -15,7 +15,6 @@ use super::names::named;
 use super::{
     AccountName, AccountPlan, Action, Agreed, Counted, Counts, JobId, Outcome, PlanEnd,
     PlannedRows, Position, ProviderKind, RunId, Step, Time, UnsentRows, UserId, Verified,
-    WallClock,
 };
 
 /// One line of a ledger.
@@ -575,7 +574,7 @@ impl Entry {
         Self::End(RunEnd {
             state,
             outcomes,
-            at: WallClock::system().now(),
+            at: Time::now(),
         })
     }
 }

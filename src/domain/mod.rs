@@ -47,7 +47,7 @@ mod user_state;
 use std::cell::Cell;
 
 pub use action::{Action, FindBy, ProviderKind, Step};
-pub use clock::{Time, TimeOfDay, WallClock};
+pub use clock::{Time, TimeOfDay};
 pub use entry::{
     AccountHeader, Attempted, Durability, Entry, Intent, LaneStop, OutcomeEntry, Paused, Requested,
     RunEnd, RunHeader, RunOptions, RunState, Said, SampleDraw, SessionStart, StepDone, StopKind,

@@ -17,7 +17,7 @@ use super::error::LedgerError;
 use super::reader::{LEDGER_SUFFIX, written_at};
 use super::state::LedgerState;
 use super::writer::LedgerWriter;
-use crate::domain::{AccountName, ProviderKind, RunHeader, WallClock};
+use crate::domain::{AccountName, ProviderKind, RunHeader, Time};
 
 /// The most of a tenant's file that is read, in bytes.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
@@ -207,7 +207,7 @@ impl LedgerWriter {
 
 /// Whether the ledger at `path` was written lately enough to count.
 fn is_recent(path: &Path) -> bool {
-    let now = WallClock::system().now();
+    let now = Time::now();
     written_at(path).is_some_and(|at| now.saturating_since(at) <= COUNTS_FOR)
 }
 

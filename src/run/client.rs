@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
 use super::{Driver, EventSink, StopSignals, TokenStore};
-use crate::domain::{AccountName, FindBy, LimitAhead, Step, UserId, UserState, WallClock};
+use crate::domain::{AccountName, FindBy, LimitAhead, Step, Time, UserId, UserState};
 use crate::lane::{AccountSpec, Inquiry, Lane, Meaning, Now, RequestError};
 use crate::provider::{Authorize, Identity, RateHints};
 use crate::transport::Transport;
@@ -24,8 +24,6 @@ pub struct Io {
     pub sink: Arc<dyn EventSink>,
     /// Where tokens are kept between processes.
     pub store: Arc<dyn TokenStore>,
-    /// Wall-clock time.
-    pub wall: WallClock,
     /// How the run is stopped.
     pub stop: StopSignals,
 }
@@ -44,7 +42,7 @@ impl Io {
     pub fn now(&self) -> Now {
         Now {
             instant: tokio::time::Instant::now().into_std(),
-            wall: self.wall.now(),
+            wall: Time::now(),
         }
     }
 }

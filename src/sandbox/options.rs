@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::hub::Sandbox;
 use super::settings::Settings;
-use crate::domain::{ProviderKind, WallClock};
+use crate::domain::ProviderKind;
 use crate::provider::ProviderFile;
 
 /// Why a sandbox could not start or be changed.
@@ -42,8 +42,6 @@ pub struct SandboxOptions {
     pub settings: Settings,
     /// Provider files that are served under `/file/NAME`, beside those that this program brings.
     pub files: Vec<Arc<ProviderFile>>,
-    /// Where the time comes from.
-    pub clock: WallClock,
 }
 
 impl Default for SandboxOptions {
@@ -53,7 +51,6 @@ impl Default for SandboxOptions {
             has_demo_users: false,
             settings: Settings::default(),
             files: Vec::new(),
-            clock: WallClock::system(),
         }
     }
 }

@@ -23,7 +23,7 @@ use super::log::LogEntry;
 use super::options::{SandboxError, SandboxOptions};
 use super::reply::Reply;
 use super::request::Request;
-use crate::domain::{Time, WallClock};
+use crate::domain::Time;
 
 /// How large a request's body may be.
 const BODY_BYTES_MAX: usize = 8 << 20;
@@ -38,7 +38,6 @@ const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 struct Shared {
     sandbox: Mutex<Sandbox>,
-    clock: WallClock,
     stop: CancellationToken,
 }
 
@@ -60,14 +59,14 @@ impl Shared {
 
     /// Lets a request travel, carries it out, and lets the answer travel.
     async fn exchange(&self, mut request: Request) -> Delivery {
-        let (there, back) = self.sandbox().arrive(&mut request, self.clock.now());
+        let (there, back) = self.sandbox().arrive(&mut request, Time::now());
         self.wait(there).await;
-        let delivery = self.sandbox().carry_out(&request, self.clock.now());
+        let delivery = self.sandbox().carry_out(&request, Time::now());
         self.wait(back).await;
         if let Delivery::Late(_) = &delivery {
             self.wait(SLOW).await;
         }
-        self.sandbox().leave(&request, self.clock.now());
+        self.sandbox().leave(&request, Time::now());
         delivery
     }
 }
@@ -83,8 +82,7 @@ async fn serve(
     };
     let request = Request::of(http::Request::from_parts(parts, body));
     if request.path.starts_with(control::PREFIX) {
-        let now = shared.clock.now();
-        return control::handle(&mut shared.sandbox(), &request, now).map(Body::from);
+        return control::handle(&mut shared.sandbox(), &request, Time::now()).map(Body::from);
     }
     // A task of its own: a client that hangs up does not undo what it asked for.
     let exchange = tokio::spawn(async move { shared.exchange(request).await });
@@ -126,10 +124,8 @@ impl Sandbox {
                  address such as 127.0.0.1:8080"
             )));
         }
-        let clock = options.clock.clone();
         let shared = Arc::new(Shared {
-            sandbox: Mutex::new(Self::new(options, clock.now())?),
-            clock,
+            sandbox: Mutex::new(Self::new(options, Time::now())?),
             stop: CancellationToken::new(),
         });
         let listen = |error| {
@@ -186,8 +182,7 @@ impl Running {
 
     /// Asks something of the sandbox, or changes it.
     pub fn with<T>(&self, act: impl FnOnce(&mut Sandbox, Time) -> T) -> T {
-        let now = self.shared.clock.now();
-        act(&mut self.shared.sandbox(), now)
+        act(&mut self.shared.sandbox(), Time::now())
     }
 
     /// Stops serving: answers under way are sent, for some seconds at most.

@@ -15,8 +15,8 @@ use futures::future::BoxFuture;
 use tokio::time::{Instant, sleep};
 use url::Url;
 
-use super::{BODY_BYTES_MAX, CONNECT_TIME_MAX, Failure, REPLY_TIME_MAX, Transport, TransportError};
-use crate::domain::{Time, WallClock};
+use super::{BODY_BYTES_MAX, CONNECT_TIME_MAX, Failure, Transport, TransportError};
+use crate::domain::Time;
 use crate::provider::{Reply, Request, is_loopback};
 
 /// Idle connections are closed sooner than load balancers do (often after 60 seconds). A request
@@ -52,22 +52,16 @@ pub struct ReqwestTransport {
     /// For loopback: plain HTTP allowed, and no proxy, which could read the credentials.
     loopback: OnceLock<reqwest::Client>,
     reply_time_max: Duration,
-    wall: WallClock,
 }
 
 impl ReqwestTransport {
-    /// A transport with its own connection pools, each exchange within [`REPLY_TIME_MAX`].
-    pub const fn new(wall: WallClock) -> Self {
-        Self::within(REPLY_TIME_MAX, wall)
-    }
-
-    /// The same, each exchange within `reply_time_max`, from connecting to the last byte.
-    pub const fn within(reply_time_max: Duration, wall: WallClock) -> Self {
+    /// A transport with its own connection pools, each exchange within `reply_time_max`, from connecting to
+    /// the last byte.
+    pub const fn new(reply_time_max: Duration) -> Self {
         Self {
             outward: OnceLock::new(),
             loopback: OnceLock::new(),
             reply_time_max,
-            wall,
         }
     }
 
@@ -118,7 +112,6 @@ impl ReqwestTransport {
         *outgoing.headers_mut() = request.headers;
         *outgoing.body_mut() = request.body.map(Into::into);
         let client = client.cloned();
-        let wall = self.wall.clone();
         let patience = self.reply_time_max;
         async move {
             let sent = execute(client?, outgoing, patience).await;
@@ -136,7 +129,7 @@ impl ReqwestTransport {
             }
             let status = response.status().as_u16();
             let mut headers = std::mem::take(response.headers_mut());
-            put_date(&mut headers, wall.now());
+            put_date(&mut headers, Time::now());
             Ok(Reply {
                 status,
                 headers,

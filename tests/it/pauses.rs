@@ -8,7 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use rstest::rstest;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
-use userpurge::domain::{Time, WallClock};
+use userpurge::domain::Time;
 use wiremock::{MockServer, Request, Respond, ResponseTemplate};
 
 use crate::support::shifted::Clock;
@@ -29,7 +29,7 @@ struct Deletions {
 
 impl Respond for Deletions {
     fn respond(&self, request: &Request) -> ResponseTemplate {
-        self.arrived.lock().unwrap().push(WallClock::system().now());
+        self.arrived.lock().unwrap().push(Time::now());
         if !self.open.load(Ordering::SeqCst) {
             let is_first = self.arrived.lock().unwrap().len() == 1;
             if is_first && request.url.path().contains(&FAILS.to_string()) {
@@ -284,7 +284,7 @@ fn a_clock_that_jumped_ahead_empties_no_window() {
 #[test]
 fn a_date_to_wait_for_counts_where_the_answers_own_date_cannot_be_read() {
     const SECS: u64 = 5;
-    let now = u64::try_from(WallClock::system().now().as_millis()).unwrap();
+    let now = u64::try_from(Time::now().as_millis()).unwrap();
     let until = UNIX_EPOCH + Duration::from_millis(now) + Duration::from_secs(SECS + 1);
     let until = httpdate::fmt_http_date(until);
     let headers = [

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 use std::fmt::Write as _;
-use userpurge::domain::{Time, WallClock};
+use userpurge::domain::Time;
 use userpurge::lane::limits::{Limits, LimitsSpec, Wait};
 use userpurge::sandbox::Call;
 use wiremock::{Request, Respond, ResponseTemplate};
@@ -263,7 +263,7 @@ const RETRY_AFTER_SECS: i64 = 6;
 
 impl Respond for Deletions {
     fn respond(&self, request: &Request) -> ResponseTemplate {
-        self.arrived.lock().unwrap().push(WallClock::system().now());
+        self.arrived.lock().unwrap().push(Time::now());
         if !self.open.load(Ordering::SeqCst) {
             let wait = RETRY_AFTER_SECS.to_string();
             return ResponseTemplate::new(429).insert_header("retry-after", wait.as_str());

@@ -3,7 +3,7 @@
 
 use rstest::rstest;
 use serde_json::{Value, json};
-use userpurge::domain::WallClock;
+use userpurge::domain::Time;
 use userpurge::sandbox::{Call, LogEntry};
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
@@ -569,7 +569,7 @@ fn a_bad_canary_stops_its_account_alone_and_the_next_resume_sends_another() {
 /// A zone in which it is `HH:MM:00`, to the second, so many seconds from now. The offset has
 /// seconds of its own, so that the test need not wait for the next minute.
 fn zone_where_the_minute_ends_in(secs: i64) -> (String, String) {
-    let now = WallClock::system().now().as_millis() / 1_000;
+    let now = Time::now().as_millis() / 1_000;
     // The local time of that instant shall be 12:00:00.
     let of_day = (now + secs).rem_euclid(86_400);
     let ahead = 12 * 3_600 - of_day;

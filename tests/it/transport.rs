@@ -9,7 +9,6 @@ use rstest::rstest;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use userpurge::domain::WallClock;
 use userpurge::provider::{Reply, Request};
 use userpurge::transport::{Failure, ReqwestTransport, Transport as _};
 
@@ -48,8 +47,7 @@ async fn ask(host: &str, drip: Drip) -> (Result<Reply, Failure>, usize) {
             tokio::spawn(serve(stream, drip));
         }
     });
-    let wall = WallClock::system();
-    let transport = ReqwestTransport::within(BOUND, wall);
+    let transport = ReqwestTransport::new(BOUND);
     let url = format!("http://{host}:{port}/users/1").parse().unwrap();
     let reply = transport.send(Request::new(Method::DELETE, url)).await;
     server.abort();
@@ -94,8 +92,7 @@ async fn localhost_is_this_machine() {
 
 #[tokio::test]
 async fn plain_http_goes_nowhere_else() {
-    let wall = WallClock::system();
-    let transport = ReqwestTransport::within(BOUND, wall);
+    let transport = ReqwestTransport::new(BOUND);
     for url in [
         "http://acme.example/",
         "http://x.localhost/",

@@ -9,7 +9,7 @@ use crate::cli::planning::{Planned, Planning};
 use crate::cli::setup::Setup;
 use crate::cli::terminal::{put, put_page, tell};
 use crate::cli::{CliError, ExitCode};
-use crate::domain::WallClock;
+use crate::domain::Time;
 use crate::ledger::Disk;
 use crate::words;
 
@@ -41,7 +41,7 @@ fn show(args: &PlanArgs, setup: &Setup, planned: &Planned) -> Result<(), CliErro
         put(&outline_text::json(setup, planned).to_string())?;
     } else {
         put_page(&outline_text::text(setup, planned))?;
-        let now = WallClock::system().now();
+        let now = Time::now();
         if let Some(until) = args.work.pace.until(now) {
             put_page(&outline_text::until(&until, now))?;
         }

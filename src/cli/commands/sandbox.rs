@@ -33,7 +33,6 @@ pub(in crate::cli) async fn execute(args: SandboxArgs) -> Result<ExitCode, CliEr
             ..settings
         },
         files: file.iter().map(|(_, file)| Arc::clone(file)).collect(),
-        ..SandboxOptions::default()
     };
     let running = Sandbox::start(options).await.map_err(CliError::refused)?;
     let mut accounts = Vec::from(DEMO_ACCOUNTS.map(|(name, kind)| (name.to_owned(), kind)));

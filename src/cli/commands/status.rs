@@ -9,7 +9,7 @@ use crate::cli::args::StatusArgs;
 use crate::cli::ledgers;
 use crate::cli::terminal::{put, put_summary};
 use crate::cli::{CliError, ExitCode};
-use crate::domain::{AccountPlan, Entry, Time, WallClock};
+use crate::domain::{AccountPlan, Entry, Time};
 use crate::ledger::{LedgerReader, LedgerState, is_locked};
 use crate::progress::{Mode, Progress};
 use crate::report::Summary;
@@ -41,11 +41,10 @@ pub(in crate::cli) fn execute(args: &StatusArgs) -> Result<ExitCode, CliError> {
 /// entries that it writes.
 fn follow(ledger: &Path) -> Result<(), CliError> {
     let mut reader = LedgerReader::open(ledger)?;
-    let wall = WallClock::system();
     // Before a session says what lies before it.
     let accounts = reader.header.accounts.iter();
     let accounts = accounts.map(|it| AccountPlan::untimed(it.name.clone(), 0));
-    let mut progress = start(accounts.collect(), wall.now());
+    let mut progress = start(accounts.collect(), Time::now());
     let mut shown = false;
     // Ends with the run, or with the person's patience.
     loop {
@@ -65,11 +64,11 @@ fn follow(ledger: &Path) -> Result<(), CliError> {
             }
             if !at_work {
                 if shown {
-                    progress.finish(wall.now());
+                    progress.finish(Time::now());
                 }
                 return Ok(());
             }
-            progress.tick(wall.now());
+            progress.tick(Time::now());
             shown = true;
             thread::sleep(REST);
         }

@@ -7,7 +7,7 @@ use ::http::HeaderName;
 
 use super::check::{Refusal, fit};
 use super::format::{FileExample, FileRule, ProviderFile};
-use crate::domain::{WallClock, escape_controls};
+use crate::domain::{Time, escape_controls};
 use crate::provider::body::Body;
 
 /// The headers that belong to the connection or the request, or give it another method.
@@ -37,7 +37,7 @@ impl ProviderFile {
         fit(is_free, "name", "shipped")?;
         let read = self.read.date.map(|date| date.to_string());
         // A day begins in the east.
-        let tomorrow = WallClock::system().now().after(Duration::from_hours(24));
+        let tomorrow = Time::now().after(Duration::from_hours(24));
         let is_past = |read: String| read <= tomorrow.to_string() || &*read <= WRITTEN;
         fit(read.is_some_and(is_past), "read", "read")?;
         let is_few = (self.limits.concurrency).is_none_or(|it| it.get() <= 1_000);

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
-use userpurge::domain::{Time, WallClock};
+use userpurge::domain::Time;
 
 /// The longest head of a request.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
@@ -125,7 +125,7 @@ impl Seen {
                 let what = format!("{step} arrived {times} times, with {intents} intents on disk");
                 self.wrong.push((target.0.clone(), what));
             }
-            let at = WallClock::system().now();
+            let at = Time::now();
             self.passed.push(Passed {
                 target,
                 at,

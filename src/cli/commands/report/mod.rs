@@ -15,7 +15,7 @@ use crate::cli::ledgers::{self, check_head};
 use crate::cli::planning::DASH;
 use crate::cli::terminal::{put, tell};
 use crate::cli::{CliError, ExitCode};
-use crate::domain::{RunOptions, WallClock};
+use crate::domain::{RunOptions, Time};
 use crate::ledger::{LEDGER_SUFFIX, is_locked};
 use crate::report::{Report, html, md};
 
@@ -66,7 +66,7 @@ fn distinct(named: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
 
 /// Writes one document, to a file or to standard output.
 fn write_document(args: &ReportArgs, ledgers: &[(PathBuf, bool)]) -> Result<(), CliError> {
-    let report = Report::read_all(ledgers, WallClock::system().now())?;
+    let report = Report::read_all(ledgers, Time::now())?;
     let runs = match &report.runs[..] {
         [] => std::slice::from_ref(&report),
         runs => runs,
