@@ -20,14 +20,14 @@
 //!
 //! # Code map
 //!
-//! [`build()`] turns an account's settings into its provider. Each provider has a folder. Its `mod` is the
-//! provider itself with its settings, requests and the rule for user ids. Its `answers` judges answers to a
-//! deletion and tells the caller, and its `lookups` reads how a user stands. Where a provider has it, `bulk` is
-//! one request for many users, `limits` what its headers say, `token` how tokens are had. `advice` is what
-//! people are told of them. `file` is every provider that a file describes. The shared parts lie beside them:
-//! `address` (URLs that stay what they are), `auth` (headers and tokens), `body` (the kind of an answer).
-//! Others are `detail` (the kept part of an answer), `digits` (ids that are numbers), `rate_hint` (headers).
-//! And `find` (users by e-mail address or external id), `verdict` (also of a status without JSON).
+//! [`build()`] turns an account's settings into its provider. A provider is its settings, with requests, the rule
+//! for user ids and what headers say of limits: `sunco`, or the `mod` of `zendesk` and `zoho`. There `answers`
+//! judges answers to a deletion and tells the caller, `lookups` (at Zoho `answers`) reads how a user stands, and
+//! `bulk` is one request for many users. `advice` is what people are told of them. `file` is every provider that a
+//! file describes. The shared parts lie beside them: `address` (URLs that stay what they are), `auth` (headers and
+//! tokens), `body` (the kind of an answer). Others are `detail` (the kept part of an answer), `digits` (ids that
+//! are numbers), `rate_hint` (headers). And `find` (users by e-mail address or external id), `verdict` (also of a
+//! status without JSON).
 
 mod address;
 mod advice;

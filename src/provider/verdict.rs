@@ -275,6 +275,17 @@ pub(super) fn of_read(verdict: Verdict) -> Verdict {
     }
 }
 
+/// The same of the question who we are. A 404 of any form condemns the address here, or the app, since no user
+/// was asked for.
+pub(super) fn of_identity(reply: &Reply, verdict: Verdict) -> Verdict {
+    match of_read(verdict) {
+        Verdict::Transient(_, said) if reply.status == 404 => {
+            Verdict::Account(StopKind::WrongTenant, said)
+        }
+        verdict => verdict,
+    }
+}
+
 fn not_the_providers(reply: &Reply, body: &Body<'_>) -> Detail {
     let (code, what) = match body {
         Body::Markup => (

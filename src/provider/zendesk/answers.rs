@@ -24,7 +24,6 @@ use crate::provider::{
     Detail, Identity, Reply, RowEnd, Scope, Transient, Verdict, digits, verdict,
 };
 
-use super::limits;
 use super::lookups::{named, unknown_state};
 
 /// The meaning of the answer to `step` for `id`.
@@ -98,7 +97,7 @@ fn confirmed(step: Step, id: &UserId, answer: &Object, reply: &Reply, body: &Bod
 
 /// One that is said to be a day's limit, without a time to wait, is nothing to wait for.
 fn throttled(reply: &Reply, body: &Body<'_>, said: Detail) -> Verdict {
-    let moment = limits::throttled(reply, body);
+    let moment = super::throttled(reply, body);
     if matches!(moment, Transient::Throttled { wait: None, .. }) && verdict::speaks_of_a_day(&said)
     {
         return Verdict::Account(StopKind::QuotaGone, said);
@@ -107,7 +106,7 @@ fn throttled(reply: &Reply, body: &Body<'_>, said: Detail) -> Verdict {
 }
 
 fn too_many_jobs(reply: &Reply, body: &Body<'_>, said: Detail) -> Verdict {
-    let wait = match limits::throttled(reply, body) {
+    let wait = match super::throttled(reply, body) {
         Transient::Throttled { wait, .. } => wait,
         Transient::ServerError { .. } | Transient::Conflict | Transient::Unrecognised => None,
     };
@@ -248,16 +247,11 @@ const CUSTOM_AGENT: u64 = 0;
 /// `role_type` of an agent who may only comment in private.
 const LIGHT_AGENT: u64 = 1;
 
-/// Reads the answer to "who are we". A 404 of any form condemns the address here.
+/// Reads the answer to "who are we".
 pub(super) fn identified(base: &Url, reply: &Reply) -> Result<Identity, Verdict> {
     let body = Body::of(reply);
     let Some(user) = named("user", reply, &body) else {
-        return Err(match verdict::of_read(refusal(reply, &body)) {
-            Verdict::Transient(_, said) if reply.status == 404 => {
-                Verdict::Account(StopKind::WrongTenant, said)
-            }
-            verdict => verdict,
-        });
+        return Err(verdict::of_identity(reply, refusal(reply, &body)));
     };
     let name = text(user, "name");
     let anonymous = name.is_some_and(|name| name.eq_ignore_ascii_case("Anonymous user"));

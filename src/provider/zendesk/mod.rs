@@ -3,25 +3,32 @@
 //! Facts and where they come from: <https://developer.zendesk.com/api-reference/ticketing/users/users/>
 //! and, for limits, <https://developer.zendesk.com/api-reference/introduction/rate-limits/>. Many soft
 //! deletions go out in one request, `bulk`; permanent ones each in their own, as the API has it.
+//!
+//! Limits stand in Zendesk's headers in the spellings of all the years: `x-rate-limit`, `rate-limit`,
+//! `ratelimit-limit`; `zendesk-rate-limit-…`, `zendesk-ratelimit-…`.
 
 mod answers;
 mod bulk;
-mod limits;
 mod lookups;
+
+use std::num::NonZeroU32;
+use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderValue, Method, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use super::address::endpoint;
+use super::body::Body;
+use super::rate_hint::{composed, number, retry_after};
 use super::{
-    Access, Authorize, Bulk, Detail, Found, Identity, LookupFor, Provider, RateHints, Reply,
-    Request, Token, UserLookup, Verdict, ZendeskCredentials, ZendeskSettings, auth, contract,
-    digits, find,
+    Access, Authorize, Bulk, Detail, Found, Identity, LookupFor, Provider, RateHint, RateHints,
+    Reply, Request, Scope, Token, Transient, UserLookup, Verdict, ZendeskCredentials,
+    ZendeskSettings, auth, contract, digits, find,
 };
 use crate::domain::{
-    AccountLimits, FindBy, IdProblem, ProviderKind, Step, StopKind, UserId, UserState, bound,
-    looks_rounded,
+    AccountLimits, FindBy, IdProblem, ProviderKind, Quota, Step, StopKind, UserId, UserState,
+    bound, looks_rounded,
 };
 
 /// How long a token is asked to live; Zendesk takes more than 300 and less than 172,800 seconds.
@@ -33,6 +40,19 @@ const SHOW_MANY_MAX: usize = 100;
 
 /// How many bytes external ids may have together in one address, before they are encoded.
 const KEY_BYTES_MAX: usize = 2_000;
+
+/// The account's limit is counted per minute.
+const ACCOUNT_SPAN: Duration = Duration::from_mins(1);
+/// Permanent deletions are counted per ten minutes.
+const PERMANENT_SPAN: Duration = Duration::from_mins(10);
+
+const LIMIT: [&str; 3] = ["x-rate-limit", "ratelimit-limit", "rate-limit"];
+const REMAINING: [&str; 3] = [
+    "x-rate-limit-remaining",
+    "ratelimit-remaining",
+    "rate-limit-remaining",
+];
+const RESET: [&str; 2] = ["ratelimit-reset", "rate-limit-reset"];
 
 impl ZendeskSettings {
     /// Whether each token comes with the refresh token for the next.
@@ -67,11 +87,11 @@ pub(in crate::provider) fn defaults() -> AccountLimits {
     AccountLimits {
         steps: vec![(
             Step::PermanentlyDelete,
-            contract::quota(700, limits::PERMANENT_SPAN),
+            contract::quota(700, PERMANENT_SPAN),
         )],
         many: Some(bulk::MANY),
         asked_alone: Some(Step::PermanentlyDelete),
-        ..contract::limits(contract::quota(400, limits::ACCOUNT_SPAN), 8)
+        ..contract::limits(contract::quota(400, ACCOUNT_SPAN), 8)
     }
 }
 
@@ -223,7 +243,14 @@ impl Provider for ZendeskSettings {
     }
 
     fn rate_hints(&self, step: Option<Step>, headers: &HeaderMap) -> RateHints {
-        limits::hints(step, headers)
+        RateHints {
+            account: account_hint(headers),
+            endpoint: endpoint_hint(headers).map(|(name, (total, hint))| RateHint {
+                limit: span_of(step, name).and_then(|span| stated_quota(total?, span)),
+                ..hint
+            }),
+            day_left: None,
+        }
     }
 
     /// Tokens by OAuth client credentials, or by the newest refresh token,
@@ -293,6 +320,74 @@ fn with_ids<'i>(mut request: Request, ids: impl Iterator<Item = &'i str>) -> Req
     let ids = ids.collect::<Vec<_>>().join(",");
     request.url.set_query(Some(&format!("ids={ids}")));
     request
+}
+
+/// The wait that a 429 (or a refusal of a job) asks for. The endpoint's limit is meant if its own
+/// header says that nothing is left, or if the account's says that something is. A text for an
+/// answer speaks of an endpoint as well; the account's limit is told in JSON.
+fn throttled(reply: &Reply, body: &Body<'_>) -> Transient {
+    let account = account_hint(&reply.headers);
+    let endpoint = endpoint_hint(&reply.headers).map(|(_, (_, hint))| hint);
+    let left = account.and_then(|hint| hint.remaining);
+    let endpoint_is_empty = endpoint.is_some_and(|said| said.remaining == Some(0));
+    let scope = match left {
+        _ if endpoint_is_empty => Scope::Endpoint,
+        Some(0) => Scope::Account,
+        Some(_) => Scope::Endpoint,
+        None if matches!(body, Body::Text(text) if speaks_of_an_endpoint(text)) => Scope::Endpoint,
+        None => Scope::Account,
+    };
+    let wait = retry_after(&reply.headers).or_else(|| match scope {
+        Scope::Endpoint if endpoint_is_empty => endpoint?.resets_in,
+        Scope::Account if left == Some(0) => account?.resets_in,
+        Scope::Endpoint | Scope::Account | Scope::Concurrency => None,
+    });
+    Transient::Throttled { scope, wait }
+}
+
+fn account_hint(headers: &HeaderMap) -> Option<RateHint> {
+    let hint = RateHint {
+        limit: number(headers, &LIMIT).and_then(|limit| stated_quota(limit, ACCOUNT_SPAN)),
+        remaining: number(headers, &REMAINING),
+        // More than any limit's span is no number of seconds, but a date or nonsense.
+        resets_in: number(headers, &RESET)
+            .map(Duration::from_secs)
+            .filter(|wait| *wait <= Quota::SPAN_MAX),
+    };
+    (hint != RateHint::default()).then_some(hint)
+}
+
+/// The composed header of the endpoint called, of several the one with the least left.
+fn endpoint_hint(headers: &HeaderMap) -> Option<(&str, (Option<u64>, RateHint))> {
+    headers
+        .iter()
+        .filter_map(|(name, value)| {
+            let name = name.as_str();
+            let of = name
+                .strip_prefix("zendesk-ratelimit-")
+                .or_else(|| name.strip_prefix("zendesk-rate-limit-"))?;
+            let said = composed(value.to_str().ok()?)?;
+            (of != "inflight-jobs").then_some((of, said))
+        })
+        .min_by_key(|(_, (_, hint))| hint.remaining.unwrap_or(u64::MAX))
+}
+
+/// The span that an endpoint's total is for; `None`: it is not known.
+fn span_of(step: Option<Step>, name: &str) -> Option<Duration> {
+    match step? {
+        Step::PermanentlyDelete if name.contains("deleted-user") => Some(PERMANENT_SPAN),
+        _ => None,
+    }
+}
+
+fn speaks_of_an_endpoint(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    text.contains("rate limit for") && !text.contains("account")
+}
+
+fn stated_quota(requests: u64, span: Duration) -> Option<Quota> {
+    let requests = NonZeroU32::new(u32::try_from(requests).ok()?)?;
+    Quota::try_new(requests, span)
 }
 
 /// The rule for user ids.

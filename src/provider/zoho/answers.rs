@@ -1,29 +1,54 @@
-//! The meaning of Zoho's answers to a deletion, to "who are we" and about the organisation: by code and
-//! message, whatever the status.
+//! The meaning of Zoho's answers to a deletion, to "who are we", about the organisation and to reads of users:
+//! by code and message, whatever the status.
 //!
 //! Zoho answers in one of two envelopes, the error at the top or in `users[0]`. It uses one code for things
 //! that differ (`PERMISSION_DENIED`, `NOT_ALLOWED`). So the message decides between them, by a few lower-case
 //! words of it. Its table is [`by_code`]; what it does not know goes by the status, see [`unknown`]. An answer
 //! that is no such JSON is about the moment, whatever its status: Zoho is known to answer with a page when it
 //! throttles. A redirect is none of Zoho's, whatever it says beside.
+//!
+//! # How users stand
+//!
+//! It is read before a step, after an answer that alone cannot say, and after the fact.
+//!
+//! | read | users | proves | how certain |
+//! | --- | --- | --- | --- |
+//! | `users?ids=`, from v4 on | 100 | who is listed with a status other than `deleted` and `closed`: they stand | documented |
+//! | | | who is listed as `deleted` or `closed`, or not listed at all (204: nobody is): deleted | which of the two Zoho does is not documented, so both are taken |
+//! | `users/{id}` | 1 | the same of one user; 204: no such user | documented |
+//!
+//! It needs the scope `ZohoCRM.users.READ`. Nothing shows that v2 to v3 heed `ids`, so they are asked
+//! for one user at a time. An answer that lists anybody who was not asked for is not believed. A server
+//! that passes over `ids` lists a page of all users, on which those who stand may well be missing.
+//!
+//! Both tell roles: users that Zoho made for itself by their type, and
+//! administrators by the name of their profile, such as `Administrator` or `Sales Admin`. Profiles can
+//! be made and named anew, and nothing else of a user tells what theirs allows.
+//!
+//! No field of a user tells the primary contact, only the organisation does (`org`). It does so by
+//! the number of their Zoho account (ZUID), which the read of many users has of each. It needs a
+//! scope of its own, `ZohoCRM.org.READ`. Without it nobody is known to be the primary contact, and
+//! nobody is deleted for that: Zoho refuses to delete them.
 
 use serde_json::Value;
 use url::Url;
 
-use crate::domain::{StopKind, UserId};
+use crate::domain::{FindBy, ProviderKind, StopKind, UserId, UserState};
 use crate::provider::address::place;
-use crate::provider::body::{Body, Object, child, id_text, text};
+use crate::provider::body::{Body, Object, child, id_text, list, text};
 use crate::provider::detail::clean_name;
 use crate::provider::rate_hint::retry_after;
-use crate::provider::{Detail, Identity, Reply, RowEnd, Scope, Transient, Verdict, verdict};
+use crate::provider::{
+    Detail, Found, Identity, Reply, RowEnd, Scope, Transient, UserLookup, Verdict, find, verdict,
+};
 
 use super::{check_id, org_prefix};
 
 /// The statement of Zoho in either envelope.
 #[derive(Debug)]
-pub(super) struct ZohoAnswer {
+struct ZohoAnswer {
     /// Its code and message, fit to be kept.
-    pub(super) said: Detail,
+    said: Detail,
     /// The user named in `details`; empty, and nobody's: no id stands there; `None`: none is named.
     id: Option<String>,
     /// Whether it stands in `users[0]`.
@@ -55,12 +80,12 @@ pub(super) fn judge(id: &UserId, reply: &Reply) -> Verdict {
 }
 
 /// The meaning of an answer in one of the envelopes that is not a success.
-pub(super) fn refusal(reply: &Reply, body: &Body<'_>, answer: ZohoAnswer) -> Verdict {
+fn refusal(reply: &Reply, body: &Body<'_>, answer: ZohoAnswer) -> Verdict {
     by_code(reply, answer.said).unwrap_or_else(|said| unknown(reply, body, answer.is_error, said))
 }
 
 /// The meaning of an answer in neither envelope.
-pub(super) fn no_answer(reply: &Reply, body: &Body<'_>) -> Verdict {
+fn no_answer(reply: &Reply, body: &Body<'_>) -> Verdict {
     match reply.status {
         429 => throttled(reply, Detail::default()),
         500..=599 | 408 => verdict::server_error(reply, Detail::default()),
@@ -157,7 +182,7 @@ fn unknown(reply: &Reply, body: &Body<'_>, is_error: bool, said: Detail) -> Verd
 
 impl ZohoAnswer {
     /// Reads either envelope; `None`: it is neither, or holds several users.
-    pub(super) fn read(body: &Body<'_>) -> Option<Self> {
+    fn read(body: &Body<'_>) -> Option<Self> {
         let object = body.object()?;
         let (entry, in_users) = match object.get("users") {
             Some(users) => match users.as_array()?.as_slice() {
@@ -255,7 +280,7 @@ pub(super) fn primary_zuid(reply: &Reply) -> Result<Option<String>, Verdict> {
 }
 
 /// The one user in a 200; an entry with a code is an error in the users' envelope.
-pub(super) fn user<'b>(reply: &Reply, body: &'b Body<'_>) -> Option<&'b Object> {
+fn user<'b>(reply: &Reply, body: &'b Body<'_>) -> Option<&'b Object> {
     if reply.status != 200 {
         return None;
     }
@@ -265,7 +290,7 @@ pub(super) fn user<'b>(reply: &Reply, body: &'b Body<'_>) -> Option<&'b Object> 
     }
 }
 
-pub(super) fn refused(reply: &Reply, body: &Body<'_>) -> Verdict {
+fn refused(reply: &Reply, body: &Body<'_>) -> Verdict {
     if matches!(reply.status, 300..=399) {
         return verdict::redirected(reply);
     }
@@ -278,7 +303,131 @@ pub(super) fn refused(reply: &Reply, body: &Body<'_>) -> Verdict {
     }
 }
 
-pub(super) fn unknown_state() -> Verdict {
+fn unknown_state() -> Verdict {
     let what = "the answer names a user without an id or a state that Zoho has";
     verdict::unclear("unknown_answer", what)
+}
+
+/// The types of users that are protected, and what `--include-role` calls them,
+/// <https://www.zoho.com/crm/developer/docs/api/v8/get-users.html>.
+const PROTECTED: [(&str, &str); 3] = [
+    ("Support User", "support-user"),
+    ("System User", "system-user"),
+    ("Digital Employee", "digital-employee"),
+];
+
+/// The name of administrators for `--include-role`.
+const ADMINISTRATOR: &str = "administrator";
+
+/// The words in the name of an administrators' profile, in lower case, in the languages it differs in.
+const ADMIN_WORDS: [&str; 3] = ["admin", "amministra", "管理"];
+
+/// The name of the primary contact for `--include-role`.
+pub(super) const PRIMARY_CONTACT: &str = "primary-contact";
+
+/// Reads the answer to `users/{id}`. How a deleted user is told is not documented: 204, or the status.
+pub(super) fn read_state(asked: &UserLookup<'_>, reply: &Reply) -> Result<UserState, Verdict> {
+    let body = Body::of(reply);
+    if reply.status == 204 {
+        return Ok(UserState::Unknown);
+    }
+    let Some(user) = user(reply, &body) else {
+        return match refused(reply, &body) {
+            Verdict::Row(RowEnd::NotFound, _) => Ok(UserState::Unknown),
+            Verdict::Row(RowEnd::AlreadyGone, _) => Ok(UserState::Gone),
+            verdict => Err(verdict::of_read(verdict)),
+        };
+    };
+    if id_text(user.get("id")).as_deref() != Some(asked.ids[0].as_str()) {
+        return Err(verdict::other_user());
+    }
+    match text(user, "status") {
+        Some(status) if is_deleted(status) => Ok(UserState::Gone),
+        Some(_) => Ok(UserState::Active {
+            role: protected(user, asked.primary_contact),
+        }),
+        None => Err(unknown_state()),
+    }
+}
+
+/// Reads the answer to `users?ids=`.
+pub(super) fn listed(asked: &UserLookup<'_>, reply: &Reply) -> Result<Vec<UserState>, Verdict> {
+    // No content: nobody of them is there.
+    if reply.status == 204 {
+        return Ok(vec![UserState::Gone; asked.ids.len()]);
+    }
+    let body = Body::of(reply);
+    let (users, has_more) = page(reply, &body)?;
+    if has_more {
+        return Err(verdict::part_of_answer());
+    }
+    let seen = users.iter().map(|user| {
+        let user = user.as_object();
+        let known =
+            user.and_then(|user| Some((user, id_text(user.get("id"))?, text(user, "status")?)));
+        let (user, id, said) = known.ok_or_else(unknown_state)?;
+        let role = protected(user, asked.primary_contact);
+        let state = if is_deleted(said) {
+            UserState::Gone
+        } else {
+            UserState::Active { role }
+        };
+        Ok((id, state))
+    });
+    verdict::in_order(asked.ids, &UserState::Gone, seen)
+}
+
+/// Reads a page of all users, for those who stand and have one of the e-mail addresses `keys`.
+pub(super) fn found(keys: &[String], reply: &Reply) -> Result<Found, Verdict> {
+    if reply.status == 204 {
+        return Ok((vec![Vec::new(); keys.len()], false));
+    }
+    let body = Body::of(reply);
+    let (users, has_more) = page(reply, &body)?;
+    let found = find::by_key(FindBy::Email, keys, users, ProviderKind::Zoho, |user| {
+        let stands = !text(user, "status").is_some_and(is_deleted);
+        text(user, "email").filter(|_| stands).into_iter().collect()
+    });
+    Ok((found?, has_more))
+}
+
+/// The users in the answer to a read of many, none of them an error, and whether others follow.
+fn page<'b>(reply: &Reply, body: &'b Body<'_>) -> Result<(&'b [Value], bool), Verdict> {
+    let is_error = |user: &Value| user.get("code").is_some();
+    let users = list(reply, body, "users").filter(|(_, users)| !users.iter().any(is_error));
+    let Some((answer, users)) = users else {
+        return Err(verdict::of_read(refused(reply, body)));
+    };
+    let more = answer.get("info").and_then(|info| info.get("more_records"));
+    Ok((users, more == Some(&Value::Bool(true))))
+}
+
+/// Whether a user of this status is deleted.
+fn is_deleted(state: &str) -> bool {
+    ["deleted", "closed"]
+        .into_iter()
+        .any(|deleted| state.eq_ignore_ascii_case(deleted))
+}
+
+/// The role of `user` if it is protected; versions of the API before the seventh tell no type.
+fn protected(user: &Object, primary_zuid: Option<&str>) -> Option<String> {
+    let kind = user.get("type__s").and_then(Value::as_str);
+    let named =
+        |(name, _): &&(&str, &str)| kind.is_some_and(|kind| name.eq_ignore_ascii_case(kind.trim()));
+    let of_type = PROTECTED.iter().find(named).map(|(_, role)| *role);
+    let is_primary =
+        || primary_zuid.is_some() && id_text(user.get("zuid")).as_deref() == primary_zuid;
+    let role = of_type
+        .or_else(|| is_primary().then_some(PRIMARY_CONTACT))
+        .or_else(|| is_administrator(user).then_some(ADMINISTRATOR))?;
+    Some(role.to_owned())
+}
+
+/// Whether the user's profile is an administrators'.
+fn is_administrator(user: &Object) -> bool {
+    let profile = child(user, "profile").and_then(|profile| text(profile, "name"));
+    profile.is_some_and(|name| {
+        let name = name.to_lowercase();
+        ADMIN_WORDS.into_iter().any(|word| name.contains(word))
+    })
 }
