@@ -8,7 +8,7 @@ use std::path::Path;
 
 use thiserror::Error as ThisError;
 
-use super::locate::FILE_NAME;
+use super::load::FILE_NAME;
 
 /// A file's path, a line's number, the line blanked out but the key, and which characters are meant.
 pub type MarkedLine = (String, u64, String, Range<usize>);

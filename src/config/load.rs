@@ -1,5 +1,5 @@
-//! Loading the accounts: the file or the variables first, the secrets of accounts that are used
-//! later.
+//! Finding and loading the accounts: the file or the variables first, the secrets of accounts that are used
+//! later. A file that is named is taken to be there. Of a ledger's configuration this knows nothing.
 
 use std::fs::Metadata;
 use std::io;
@@ -26,6 +26,58 @@ const FILE_BYTES_MAX: usize = 1024 * 1024;
 /// The keys at the top of the file.
 const ACCOUNTS: &str = "accounts";
 const DENY_TENANTS: &str = "deny_tenants";
+
+/// The name of the file, in the folder the program is started in and in the XDG folder.
+pub const FILE_NAME: &str = "userpurge.toml";
+
+/// The XDG folder of this program.
+const XDG_FOLDER: &str = "userpurge";
+
+/// The file that holds the configuration: that of `--config`; else `userpurge.toml` in `folder`; else
+/// the same in the XDG configuration folder. `None`: the environment's variables.
+/// Nothing anywhere is an error.
+pub fn locate(
+    config: Option<&Path>,
+    folder: &Path,
+    lookup: Lookup<'_>,
+) -> Result<Option<PathBuf>, ConfigError> {
+    if let Some(path) = config {
+        // Whether it is there shows when it is read: it was named, so nothing stands in for it.
+        return Ok(Some(folder.join(path)));
+    }
+    let xdg = xdg_file(lookup);
+    for path in std::iter::once(folder.join(FILE_NAME)).chain(xdg.clone()) {
+        if exists(&path)? {
+            return Ok(Some(path));
+        }
+    }
+    match environment::providers(lookup).next() {
+        Some(_) => Ok(None),
+        None => Err(ConfigError::absent(folder, xdg.as_deref())),
+    }
+}
+
+/// The file in `$XDG_CONFIG_HOME`, else in `~/.config`; `None`: neither is known. Relative paths
+/// count as unset, see <https://specifications.freedesktop.org/basedir-spec/latest/>.
+fn xdg_file(lookup: Lookup<'_>) -> Option<PathBuf> {
+    let absolute = |name| {
+        lookup(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    absolute("XDG_CONFIG_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".config")))
+        .map(|folder| folder.join(XDG_FOLDER).join(FILE_NAME))
+}
+
+/// Whether there is anything at `path`. A file that is there and may not be seen is an error. To
+/// pass it over would mean to run with another configuration than the person believes.
+fn exists(path: &Path) -> Result<bool, ConfigError> {
+    match path.try_exists() {
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(false),
+        found => found.map_err(|source| ConfigError::unreadable(path, source)),
+    }
+}
 
 /// The accounts, their secrets unread: all that `plan` needs.
 #[derive(Debug, Clone)]

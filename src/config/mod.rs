@@ -11,12 +11,10 @@
 //! provider. It does not judge whether credentials are right; `check` does.
 
 mod account;
-mod command;
 pub mod draft;
 mod environment;
 mod error;
 mod load;
-mod locate;
 mod secret;
 mod table;
 
@@ -26,6 +24,5 @@ pub const SCHEMA: &str = include_str!("schema.json");
 pub use account::{AccountSettings, CONCURRENCY_MAX, SECRET_KEYS};
 pub use environment::{Lookup, process_variable, user_name, variables};
 pub use error::{ConfigError, MarkedLine};
-pub use load::{Outline, load_outline, own_provider};
-pub use locate::{FILE_NAME, locate};
+pub use load::{FILE_NAME, Outline, load_outline, locate, own_provider};
 pub use secret::secret_path;

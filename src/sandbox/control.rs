@@ -18,9 +18,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::hub::Sandbox;
-use super::options::SandboxError;
 use super::reply::{Reply, json, ok};
 use super::request::Request;
+use super::settings::SandboxError;
 use super::user::Seed;
 use crate::domain::Time;
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::options::SandboxError;
+use super::settings::SandboxError;
 use crate::domain::named;
 
 named! {

@@ -9,10 +9,10 @@ use serde_json::json;
 
 use super::faults::Fault;
 use super::hub::{Context, Machine, Sandbox};
-use super::log::Call;
-use super::options::SandboxError;
 use super::reply::{Reply, changed, json, ok, seconds_up, text, with};
+use super::request::Call;
 use super::request::Request;
+use super::settings::SandboxError;
 use super::user::{State, User, UserSeed};
 use super::window::Window;
 use crate::domain::Time;

@@ -11,10 +11,9 @@
 //! ```
 //!
 //! * `zendesk`, `sunco` and `zoho` are plain state machines: a request and the time go in, a reply
-//!   comes out. No IO and no clock of their own. `request` tells what is asked of whom.
+//!   comes out. No IO and no clock of their own. `request` tells what is asked of whom, and what is logged.
 //! * `file` serves a provider file by its own examples. `stock` is what an input file puts in.
-//! * `user` is a user as it truly stands, `window` keeps quotas, `faults` breaks what goes right,
-//!   `log` remembers all.
+//! * `user` is a user as it truly stands, `window` keeps quotas, `faults` breaks what goes right.
 //! * `hub` is [`Sandbox`]: it takes a request to its tenant and provider. [`Sandbox::handle`] is the
 //!   door for whoever has a clock of their own; `server` is the only part that knows of sockets.
 //! * `control` answers the judge.
@@ -32,15 +31,12 @@ mod control;
 mod faults;
 mod file;
 mod hub;
-mod log;
-mod options;
 mod reply;
 mod request;
 mod server;
 mod settings;
 mod stock;
 mod sunco;
-mod text;
 mod user;
 mod window;
 mod zendesk;
@@ -48,13 +44,12 @@ mod zoho;
 
 pub use faults::{Fault, Faults, PlannedFault};
 pub use hub::{Delivery, Sandbox};
-pub use log::{Call, LogEntry};
-pub use options::{SandboxError, SandboxOptions};
 pub use reply::Reply;
+pub use request::{Call, LogEntry};
 pub use server::Running;
 pub use settings::{
-    QuotaMode, Settings, SuncoSettings, ZendeskCaller, ZendeskSettings, ZohoSettings,
+    Latency, QuotaMode, SandboxError, SandboxOptions, Settings, SuncoSettings, ZendeskCaller,
+    ZendeskSettings, ZohoSettings,
 };
 pub use stock::{DEMO_ACCOUNTS, DEMO_CSV, Stock, config};
-pub use text::Latency;
-pub use user::{Seed, UserSeed, UserState};
+pub use user::{Seed, State, UserSeed, UserState};

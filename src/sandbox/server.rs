@@ -19,10 +19,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::control;
 use super::hub::{Delivery, Sandbox};
-use super::log::LogEntry;
-use super::options::{SandboxError, SandboxOptions};
 use super::reply::Reply;
+use super::request::LogEntry;
 use super::request::Request;
+use super::settings::{SandboxError, SandboxOptions};
 use crate::domain::Time;
 
 /// How large a request's body may be.

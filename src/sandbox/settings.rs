@@ -1,15 +1,91 @@
-//! The things that can be changed of a tenant while it runs: the weather, the limits, who the caller is.
+//! How a sandbox is started, what it accepts, and what can be changed of a tenant while it runs: the weather, the
+//! limits, who the caller is. And why it could not start or be changed.
 
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use jiff::fmt::serde::unsigned_duration::friendly::compact as span;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
+use thiserror::Error;
 
 use super::faults::Faults;
-use super::options::SandboxError;
-use super::text::{self, Latency};
-use crate::domain::Quota;
+use super::hub::Sandbox;
+use crate::domain::{ProviderKind, Quota};
+use crate::provider::ProviderFile;
+
+/// Why a sandbox could not start or be changed.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub struct SandboxError(pub(super) String);
+
+impl SandboxError {
+    /// `what` was sent to change something and cannot be read.
+    pub(super) fn unread(what: &str, error: &serde_json::Error) -> Self {
+        Self(format!(
+            "read {what}; see the sandbox's documentation for its fields: {error}"
+        ))
+    }
+
+    /// A user of `provider` that cannot be, and the `reason`.
+    pub(super) fn seed(provider: ProviderKind, id: &str, reason: &str) -> Self {
+        let name = provider.name();
+        Self(format!("the {name} user `{id}` cannot be seeded: {reason}"))
+    }
+}
+
+/// How a sandbox is started. The defaults suit tests: any free port, no users, no faults.
+#[derive(Debug, Clone)]
+pub struct SandboxOptions {
+    /// Where it listens; loopback only. Port 0: any free one.
+    pub listen: SocketAddr,
+    /// Whether the users that `fixtures/input/demo.csv` is about are there at the start, at the tenant
+    /// `default`. Else nobody is, but the callers and Zendesk's account owner.
+    pub has_demo_users: bool,
+    /// The settings that every tenant begins with.
+    pub settings: Settings,
+    /// Provider files that are served under `/file/NAME`, beside those that this program brings.
+    pub files: Vec<Arc<ProviderFile>>,
+}
+
+impl Default for SandboxOptions {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            has_demo_users: false,
+            settings: Settings::default(),
+            files: Vec::new(),
+        }
+    }
+}
+
+/// The values that are accepted as credentials. These are no secrets: they open nothing but a sandbox.
+impl Sandbox {
+    /// The e-mail address that goes with Zendesk's API token.
+    pub const ZENDESK_EMAIL: &str = "ops@acme.example";
+    /// Zendesk's API token.
+    pub const ZENDESK_TOKEN: &str = "sandbox-token";
+    /// A Zendesk OAuth access token that never dies.
+    pub(super) const ZENDESK_OAUTH_TOKEN: &str = "sandbox-oauth";
+    /// A Zendesk OAuth access token that dies once its refresh token is used.
+    pub const ZENDESK_PAIR: [&str; 2] = ["sandbox-access", "sandbox-refresh"];
+    /// The id of Zendesk's OAuth client.
+    pub(super) const ZENDESK_CLIENT_ID: &str = "sandbox-client";
+    /// The secret of each client and key.
+    pub const SECRET: &str = "sandbox-secret";
+    /// The id of the Sunshine Conversations app.
+    pub const SUNCO_APP_ID: &str = "5963c0d619a30a2e00de36b8";
+    /// The id of its key.
+    pub const SUNCO_KEY_ID: &str = "app_sandbox";
+    /// The id of Zoho's OAuth client.
+    pub const ZOHO_CLIENT_ID: &str = "1000.SANDBOX";
+    /// The refresh token.
+    pub const ZOHO_REFRESH_TOKEN: &str = "1000.sandbox-refresh";
+}
 
 /// Everything that can be changed of a tenant while it runs. In JSON, a field that is left out stays as
 /// it is; quotas are texts like `700/10m`, spans of time like `2s`.
@@ -17,10 +93,10 @@ use crate::domain::Quota;
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// How long answers take.
-    #[serde(with = "text")]
+    #[serde(serialize_with = "to_text", deserialize_with = "from_text")]
     pub latency: Latency,
     /// The faults, and how often they happen.
-    #[serde(with = "text")]
+    #[serde(serialize_with = "to_text", deserialize_with = "from_text")]
     pub faults: Faults,
     /// How quotas are counted.
     pub quota_mode: QuotaMode,
@@ -193,4 +269,69 @@ fn merge(all: &mut Value, change: Value) {
         }
         (all, change) => *all = change,
     }
+}
+
+/// How long an answer takes: always the same, or anything between two bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Latency {
+    least: Duration,
+    most: Duration,
+}
+
+impl Latency {
+    /// The longest latency taken.
+    pub const MOST: Duration = Duration::from_mins(1);
+
+    /// One value of the range, drawn from `random`.
+    pub(super) fn draw(self, random: &mut fastrand::Rng) -> Duration {
+        self.least + self.most.saturating_sub(self.least).mul_f64(random.f64())
+    }
+}
+
+impl fmt::Display for Latency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [least, most] = [self.least, self.most]
+            .map(|span| SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX));
+        if least == most {
+            return write!(f, "{least:#}");
+        }
+        write!(f, "{least:#}..{most:#}")
+    }
+}
+
+impl FromStr for Latency {
+    type Err = SandboxError;
+
+    fn from_str(text: &str) -> Result<Self, SandboxError> {
+        let span = |part: &str| {
+            let span: SignedDuration = part.trim().parse().ok()?;
+            Duration::try_from(span).ok()
+        };
+        let (least, most) = text.split_once("..").unwrap_or((text, text));
+        span(least)
+            .zip(span(most))
+            .map(|(least, most)| Self { least, most })
+            .filter(|it| it.least <= it.most && it.most <= Self::MOST)
+            .ok_or_else(|| {
+                SandboxError(format!(
+                    "`{text}` is not a latency; write a time such as \"50ms\" or a range such as \
+                     \"20ms..200ms\", up to one minute"
+                ))
+            })
+    }
+}
+
+/// Writes a value as it displays.
+fn to_text<T: fmt::Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+/// Reads a value as it parses.
+fn from_text<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: FromStr<Err: fmt::Display>,
+    D: Deserializer<'de>,
+{
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(serde::de::Error::custom)
 }

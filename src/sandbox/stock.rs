@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::hub::Sandbox;
-use super::options::SandboxError;
+use super::settings::SandboxError;
 use super::user::{Seed, UserSeed};
 use crate::domain::{Action, ProviderKind, Quota, Record};
 use crate::provider::{ProviderFile, check_id, defaults};

@@ -13,10 +13,10 @@ use ring::hmac;
 use serde_json::{Value, json};
 
 use super::hub::{Context, Machine, Sandbox};
-use super::log::Call;
-use super::options::SandboxError;
 use super::reply::{self, Reply, changed, ok};
+use super::request::Call;
 use super::request::Request;
+use super::settings::SandboxError;
 use super::user::{State, User, UserSeed};
 use super::window::Window;
 use crate::domain::{ProviderKind, Time};

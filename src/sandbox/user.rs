@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{ProviderKind, Time};
+use crate::domain::{ProviderKind, Time, named};
 
 /// Users to put into a tenant. One that is there already is replaced.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,7 +73,7 @@ pub struct UserState {
     /// The external id; `None`: there is none, or the provider has no such thing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_id: Option<String>,
-    /// `active`, `inactive`, `soft-deleted`, `permanently-deleted`, `cleared` or `deleted`.
+    /// The name of a [`State`].
     pub state: String,
     /// The role at Zendesk, the kind at Zoho; empty at Sunshine Conversations.
     pub role: String,
@@ -83,36 +83,25 @@ pub struct UserState {
     pub changes: u32,
 }
 
-/// How a user stands. No provider knows all of these.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
-    /// All of it stands.
-    Active,
-    /// Zoho: it may not log in.
-    Inactive,
-    /// Zendesk: it is deleted softly.
-    SoftDeleted,
-    /// Zendesk: it is deleted for good.
-    PermanentlyDeleted,
-    /// Sunshine Conversations: its personal information is gone, its conversations are not.
-    Cleared,
-    /// It is gone.
-    Deleted,
+named! {
+    /// How a user stands. No provider knows all of these. The name is the word in seeds and answers to a judge.
+    pub enum State {
+        /// All of it stands.
+        Active = "active",
+        /// Zoho: it may not log in.
+        Inactive = "inactive",
+        /// Zendesk: it is deleted softly.
+        SoftDeleted = "soft-deleted",
+        /// Zendesk: it is deleted for good.
+        PermanentlyDeleted = "permanently-deleted",
+        /// Sunshine Conversations: its personal information is gone, its conversations are not.
+        Cleared = "cleared",
+        /// It is gone.
+        Deleted = "deleted",
+    }
 }
 
 impl State {
-    /// Its name in seeds and answers to a judge.
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Inactive => "inactive",
-            Self::SoftDeleted => "soft-deleted",
-            Self::PermanentlyDeleted => "permanently-deleted",
-            Self::Cleared => "cleared",
-            Self::Deleted => "deleted",
-        }
-    }
-
     /// The one of `states` called `name`; an empty name is [`State::Active`].
     pub(super) fn named(name: &str, states: &[Self]) -> Option<Self> {
         let name = if name.is_empty() { "active" } else { name };
@@ -170,7 +159,7 @@ impl User {
             provider,
             id: self.seed.id.clone(),
             external_id: self.seed.external_id.clone(),
-            state: self.state.name().to_owned(),
+            state: self.state.to_string(),
             role: self.role.to_owned(),
             changed_at: self.changed_at,
             changes: self.changes,

@@ -9,10 +9,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::hub::{Context, Machine, Sandbox};
-use super::log::Call;
-use super::options::SandboxError;
 use super::reply::{self, Reply, ZOHO_JSON, changed, empty, text, with};
+use super::request::Call;
 use super::request::{Request, is_number};
+use super::settings::SandboxError;
 use super::user::{State, Tokens, User, UserSeed};
 use super::window::Window;
 use crate::domain::{ProviderKind, Time};
