@@ -29,6 +29,7 @@ const HELP_COLUMNS: usize = 80;
 #[command(disable_help_subcommand = true)]
 #[command(after_help = after_help())]
 #[command(after_long_help = after_long_help())]
+#[command(mut_subcommands = with_text)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -43,47 +44,37 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Read the whole file and say what a run would do; needs neither credentials nor a network
-    #[command(after_help = text("plan"))]
     Plan(Box<PlanArgs>),
 
     /// Delete the users of a file, or carry a saved plan out, after asking
-    #[command(after_help = text("run"))]
     Run(Box<RunArgs>),
 
     /// Go on where an interrupted run stopped
-    #[command(after_help = text("resume"))]
     Resume(Box<GoOnArgs>),
 
     /// Try rows again that failed, or whose answer is missing
-    #[command(after_help = text("retry"))]
     Retry(Box<RetryArgs>),
 
     /// Say where a run stands, also while another process is at it
-    #[command(after_help = text("status"))]
     Status(StatusArgs),
 
     /// Give an account of a run to people who were not there, or its rows back
-    #[command(after_help = text("report"))]
     Report(ReportArgs),
 
     /// Ask the provider about the rows that are done, and keep what it says; reads only
-    #[command(after_help = text("verify"))]
     Verify(VerifyArgs),
 
     /// Find the ids of users whom a file names by e-mail address or external id; reads only
-    #[command(after_help = text("lookup"), mut_args = hide_unasked)]
+    #[command(mut_args = hide_unasked)]
     Lookup(Box<LookupArgs>),
 
     /// Prove that no line of a ledger was changed, dropped, moved or added; needs no network
-    #[command(after_help = text("audit"))]
     Audit(AuditArgs),
 
     /// Try the credentials of every account and say who they belong to and what they lack
-    #[command(after_help = text("check"))]
     Check(CheckArgs),
 
     /// Ask a few questions, write a commented configuration, and check it
-    #[command(after_help = text("init"))]
     Init {
         /// The file to write [default: userpurge.toml]
         #[arg(long, value_name = "PATH")]
@@ -91,7 +82,6 @@ pub enum Command {
     },
 
     /// List the providers, print the file of one, or judge the examples of a file
-    #[command(after_help = text("providers"))]
     Providers {
         /// A provider's name, or a provider file [default: all]
         #[arg(value_name = "NAME|FILE")]
@@ -103,15 +93,12 @@ pub enum Command {
     },
 
     /// Serve the three providers' behaviour on this machine, for trying things out
-    #[command(after_help = text("sandbox"))]
     Sandbox(SandboxArgs),
 
     /// Purge a sample file against a sandbox inside this program, end to end
-    #[command(after_help = text("demo"))]
     Demo,
 
     /// Print the completions of a shell
-    #[command(after_help = text("completions"))]
     Completions {
         /// The shell
         #[arg(value_enum, value_name = "SHELL")]
@@ -119,7 +106,6 @@ pub enum Command {
     },
 
     /// Print the man pages, one after the other, or write one for each command
-    #[command(after_help = text("man"))]
     Man {
         /// The folder that each page goes to as a file of its own, made if it is not there; beside one called
         /// man1, man5 and man7 take the pages of their sections [default: standard output]
@@ -128,7 +114,6 @@ pub enum Command {
     },
 
     /// Print the JSON schema of the configuration, or of provider files, for editors
-    #[command(after_help = text("schema"))]
     Schema {
         /// Of what: the configuration, or the files that describe providers
         #[arg(value_parser = ["config", "provider"], default_value = "config")]
@@ -136,7 +121,6 @@ pub enum Command {
     },
 
     /// Print the help of a command, or a topic
-    #[command(after_help = text("help"))]
     Help {
         /// The command or the topic [default: what there is]
         #[arg(value_name = "COMMAND|TOPIC")]
@@ -248,6 +232,12 @@ fn text(name: &str) -> &'static str {
     let mut texts = HELP.split("=== ").filter_map(|text| text.split_once('\n'));
     let found = texts.find(|(head, _)| *head == name);
     found.map_or("", |(_, text)| text.trim_end())
+}
+
+/// A command with its longer text.
+fn with_text(command: clap::Command) -> clap::Command {
+    let text = text(command.get_name());
+    command.after_help(text)
 }
 
 /// Where to begin, and the topics of help.
