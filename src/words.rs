@@ -42,14 +42,9 @@ pub fn weighted(text: &str, colours: bool) -> Cow<'_, str> {
 /// A number with its thousands set apart: `1,234,567`.
 pub fn grouped(n: u64) -> String {
     let digits = n.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    let groups = digits.as_bytes().rchunks(3).rev();
+    let groups: Vec<_> = groups.map(String::from_utf8_lossy).collect();
+    groups.join(",")
 }
 
 /// A number of things: `1 row`, `1,234 rows`.

@@ -63,15 +63,6 @@ impl fmt::Display for Time {
     }
 }
 
-impl FromStr for Time {
-    type Err = jiff::Error;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse::<Timestamp>()
-            .map(|at| Self(at.as_millisecond()))
-    }
-}
-
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)

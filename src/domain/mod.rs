@@ -53,8 +53,8 @@ pub use entry::{
     RunEnd, RunHeader, RunOptions, RunState, Said, SampleDraw, SessionStart, StepDone, StopKind,
     Uptime,
 };
-pub(crate) use names::named;
 pub use names::{AccountName, JobId, Name, ProviderFacts, RunId, UserId, escape_controls};
+pub(crate) use names::{kept_as_text, named};
 pub use outcome::{Counted, Counts, Outcome, Sums};
 pub use plan_entries::{
     AccountPlan, Agreed, AgreedAccount, AgreedBy, AgreedFile, LimitAhead, PlanEnd, PlannedInput,

@@ -160,7 +160,25 @@ macro_rules! open_named {
     };
 }
 
-pub(crate) use {named, open_named};
+/// Has ledgers and settings keep a value as the text that it displays as and parses from.
+macro_rules! kept_as_text {
+    ($Type:ty) => {
+        impl serde::Serialize for $Type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $Type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <String as serde::Deserialize>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+pub(crate) use {kept_as_text, named, open_named};
 
 /// How many different names of provider files one process can tell apart.
 const NAMES_MAX: usize = 128;

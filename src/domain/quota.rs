@@ -5,13 +5,11 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use super::Step;
+use super::names::kept_as_text;
 
 /// A limit as stated, e.g. `700/10m`: at most so many requests in any such span. Ledgers keep that text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
     requests: NonZeroU32,
     span: Duration,
@@ -164,19 +162,7 @@ impl fmt::Display for Quota {
     }
 }
 
-impl From<Quota> for String {
-    fn from(quota: Quota) -> Self {
-        quota.to_string()
-    }
-}
-
-impl TryFrom<String> for Quota {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
+kept_as_text!(Quota);
 
 impl FromStr for Quota {
     type Err = String;

@@ -1,7 +1,6 @@
 //! A row as it was read, what it is judged by, and as it will be sent.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -57,12 +56,6 @@ pub struct IdProblem {
     pub code: &'static str,
     /// The fault and how to mend it, as a lower-case fragment.
     pub reason: &'static str,
-}
-
-impl fmt::Display for IdProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.reason)
-    }
 }
 
 /// The digits a float, and so a spreadsheet, keeps.

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::settings::SandboxError;
-use crate::domain::named;
+use crate::domain::{kept_as_text, named};
 
 named! {
     /// One way in which a request goes wrong.
@@ -138,6 +138,8 @@ impl fmt::Display for Faults {
         write!(f, "seed={}{reads}", self.seed)
     }
 }
+
+kept_as_text!(Faults);
 
 /// A fault that surely befalls the next deleting requests for one user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use jiff::fmt::serde::unsigned_duration::friendly::compact as span;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
 use super::faults::Faults;
 use super::hub::Sandbox;
-use crate::domain::{ProviderKind, Quota};
+use crate::domain::{ProviderKind, Quota, kept_as_text};
 use crate::provider::ProviderFile;
 
 /// Why a sandbox could not start or be changed.
@@ -93,10 +93,8 @@ impl Sandbox {
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// How long answers take.
-    #[serde(serialize_with = "to_text", deserialize_with = "from_text")]
     pub latency: Latency,
     /// The faults, and how often they happen.
-    #[serde(serialize_with = "to_text", deserialize_with = "from_text")]
     pub faults: Faults,
     /// How quotas are counted.
     pub quota_mode: QuotaMode,
@@ -321,17 +319,4 @@ impl FromStr for Latency {
     }
 }
 
-/// Writes a value as it displays.
-fn to_text<T: fmt::Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
-}
-
-/// Reads a value as it parses.
-fn from_text<'de, T, D>(deserializer: D) -> Result<T, D::Error>
-where
-    T: FromStr<Err: fmt::Display>,
-    D: Deserializer<'de>,
-{
-    let text = String::deserialize(deserializer)?;
-    text.parse().map_err(serde::de::Error::custom)
-}
+kept_as_text!(Latency);

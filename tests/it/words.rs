@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use rstest::rstest;
-use userpurge::domain::Time;
 use userpurge::words::{
     clock, count, cut, cut_middle, duration, grouped, shell_path, short_duration,
 };
+
+use crate::support::shifted::written_time;
 
 #[rstest]
 #[case(0, "0", "0 rows")]
@@ -48,8 +49,8 @@ fn durations_have_two_units(#[case] millis: u64, #[case] long: &str, #[case] sho
 #[case("2026-11-29T20:30:00Z", "2026-11-29 13:30")]
 fn a_time_of_day_names_the_day_unless_it_is_today(#[case] at: &str, #[case] text: &str) {
     let zone = TimeZone::posix("ODD7").unwrap();
-    let now: Time = "2026-11-22T09:30:00Z".parse().unwrap();
-    assert_eq!(clock(at.parse().unwrap(), now, &zone), text);
+    let [at, now] = [at, "2026-11-22T09:30:00Z"].map(|text| written_time(text).unwrap());
+    assert_eq!(clock(at, now, &zone), text);
 }
 
 #[rstest]

@@ -39,14 +39,19 @@ impl World {
     }
 }
 
+/// The time that `text` is, as ledgers write one; `None`: it is none.
+pub(crate) fn written_time(text: &str) -> Option<Time> {
+    serde_json::from_value(text.into()).ok()
+}
+
 /// `body` with each of its times moved.
 fn moved(body: &str, clock: Clock) -> String {
-    let part = |part: &str| match part.parse::<Time>() {
-        Ok(time) if part.len() == TIME_LEN => match clock {
+    let part = |part: &str| match written_time(part) {
+        Some(time) if part.len() == TIME_LEN => match clock {
             Clock::Ahead(by) => time.after(by).to_string(),
             Clock::Behind(by) => time.before(by).to_string(),
         },
-        Ok(_) | Err(_) => part.to_owned(),
+        Some(_) | None => part.to_owned(),
     };
     body.split('"').map(part).collect::<Vec<_>>().join("\"")
 }
