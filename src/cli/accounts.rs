@@ -19,7 +19,6 @@ use crate::config::{AccountSettings, Outline};
 use crate::domain::{
     AccountHeader, AccountName, AccountPolicy, Action, Entry, ProviderKind, RunOptions,
 };
-use crate::lane::limits::LimitsSpec;
 use crate::lane::{AccountSpec, RequestError};
 use crate::plan::CallerRule;
 use crate::provider::{self, Identity, Provider};
@@ -100,14 +99,7 @@ fn open_connection(
     before: Before<'_>,
     io: &Arc<Io>,
 ) -> Result<Connection, CliError> {
-    let shared = account.limits.clone().shared();
-    let limits = LimitsSpec {
-        concurrency: shared.concurrency,
-        requests: shared.requests,
-        steps: shared.steps,
-        share: account.limits.share,
-    };
-    let past = before.past(&account, there, &limits);
+    let past = before.past(&account, there);
     let pauses = before.pauses(&account, there);
     let rules = account.provider.rules();
     let provider: Arc<dyn Provider> = provider::build(account.provider).into();
@@ -115,7 +107,7 @@ fn open_connection(
         name: account.name.clone(),
         provider: Arc::clone(&provider),
         past,
-        limits,
+        limits: account.limits,
         kept: None,
         attempts,
         seed: fastrand::u64(..),

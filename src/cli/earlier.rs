@@ -10,8 +10,10 @@ use super::CliError;
 use super::setup::Setup;
 use super::terminal::tell;
 use crate::config::AccountSettings;
-use crate::domain::{AccountName, LaneStop, Paused, ProviderKind, Said, StopKind, Time, Uptime};
-use crate::lane::limits::{Earlier, LimitsSpec, PAUSE_WAITED_MAX, PriorRequest};
+use crate::domain::{
+    AccountLimits, AccountName, LaneStop, Paused, ProviderKind, Said, StopKind, Time, Uptime,
+};
+use crate::lane::limits::{Earlier, PAUSE_WAITED_MAX, PriorRequest};
 use crate::ledger::LedgerState;
 use crate::report::{Summary, text};
 use crate::words;
@@ -66,16 +68,15 @@ impl<'a> Before<'a> {
         own.into_iter().chain(named).collect()
     }
 
-    /// The requests that may still hold a slot of `spec` at the tenant of `account`, oldest first.
+    /// The requests that may still hold a slot of the limits at the tenant of `account`, oldest first.
     pub(super) fn past(
         self,
         account: &AccountSettings,
         there: &[&AccountName],
-        spec: &LimitsSpec,
     ) -> Vec<PriorRequest> {
         let ledgers = self.ledgers(account, there).into_iter();
         let mut past: Vec<PriorRequest> = ledgers
-            .flat_map(|(state, names)| still_counted(state, spec, &names))
+            .flat_map(|(state, names)| still_counted(state, &account.limits, &names))
             .collect();
         past.sort_by_key(|past| (std::cmp::Reverse(past.ago), past.ahead));
         past
@@ -132,10 +133,10 @@ pub(super) fn is_at(
     is_there.unwrap_or_else(|| there.contains(&name))
 }
 
-/// The requests of `state` that may still hold a slot of `spec`, of the `accounts` that share it.
+/// The requests of `state` that may still hold a slot of the `limits`, of the `accounts` that share it.
 fn still_counted(
     state: &LedgerState,
-    spec: &LimitsSpec,
+    limits: &AccountLimits,
     accounts: &[AccountName],
 ) -> Vec<PriorRequest> {
     if accounts.is_empty() {
@@ -146,11 +147,11 @@ fn still_counted(
     let sent = accounts.iter().flat_map(|name| state.sent(name));
     let earlier = Earlier {
         sent: sent.map(|it| (it.step, it.sent_at, it.replied_at())),
-        permits: known.max().unwrap_or(spec.concurrency.get()),
+        permits: known.max().unwrap_or(limits.concurrency.get()),
         silent: silent(state, now),
         cut_off: state.cut_off.clone(),
     };
-    earlier.still_counted(spec, now)
+    earlier.still_counted(limits, now)
 }
 
 /// For how long the last process has left no line, if it ended in no orderly way: it may have been

@@ -51,12 +51,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::account::Account;
-use self::limits::{Limits, LimitsSpec, PriorRequest};
+use self::limits::{Limits, PriorRequest};
 use self::lookups::Batch;
 use self::requests::{Class, LaneRequest, Stage};
 use self::rows::Row;
 use crate::domain::{
-    AccountName, Action, Entry, LaneStop, LimitAhead, Quota, Said, Step, StopKind, Task, Time,
+    AccountLimits, AccountName, Action, Entry, LaneStop, LimitAhead, Quota, Said, Step, StopKind,
+    Task, Time,
 };
 use crate::provider::{self, Provider, Reply};
 use crate::transport::TransportError;
@@ -93,8 +94,8 @@ pub struct AccountSpec {
     pub name: AccountName,
     /// Its provider.
     pub provider: Arc<dyn Provider>,
-    /// Its limits.
-    pub limits: LimitsSpec,
+    /// Its limits, the share not taken off.
+    pub limits: AccountLimits,
     /// Requests of earlier processes that may still count, oldest first.
     pub past: Vec<PriorRequest>,
     /// A token that an earlier process left.

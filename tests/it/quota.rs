@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 use std::fmt::Write as _;
-use userpurge::domain::Time;
-use userpurge::lane::limits::{Limits, LimitsSpec, Wait};
+use userpurge::domain::{AccountLimits, Time};
+use userpurge::lane::limits::{Limits, Wait};
 use userpurge::sandbox::Call;
 use wiremock::{Request, Respond, ResponseTemplate};
 
@@ -156,11 +156,13 @@ fn killed_in_mid_window_and_resumed_at_once_a_fixed_window_refuses_none() {
 /// A client of somebody else's at the same Zendesk, which keeps to `quota` for itself: how many of
 /// its requests were answered, and how many of those refused, until `done` says so.
 async fn somebody_else(base: String, quota: &str, done: &AtomicBool) -> (usize, usize) {
-    let spec = LimitsSpec {
+    let spec = AccountLimits {
         concurrency: 8.try_into().unwrap(),
         requests: quota.parse().unwrap(),
         steps: Vec::new(),
         share: 1.0,
+        many: None,
+        asked_alone: None,
     };
     let mut limits = Limits::new(&spec, &[], tokio::time::Instant::now().into_std());
     let client = client();

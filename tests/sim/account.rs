@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 use url::Url;
-use userpurge::domain::{AccountName, AccountPolicy, ProviderKind, Time};
-use userpurge::lane::limits::{Earlier, LimitsSpec, PriorRequest};
+use userpurge::domain::{AccountLimits, AccountName, AccountPolicy, ProviderKind, Time};
+use userpurge::lane::limits::{Earlier, PriorRequest};
 use userpurge::ledger::LedgerState;
 use userpurge::provider::{
     self, FileSettings, Provider, ProviderFile, ProviderSettings, SuncoSettings,
@@ -35,7 +35,7 @@ pub(crate) fn policy(account: &AccountCase) -> AccountPolicy {
 }
 
 /// The limits of an account. `states_them`: its configuration states them, and not its provider file.
-pub(crate) fn limits_of(account: &AccountCase, states_them: bool) -> LimitsSpec {
+pub(crate) fn limits_of(account: &AccountCase, states_them: bool) -> AccountLimits {
     let own = files::file(account.provider).and_then(|file| file.defaults());
     let requests = account.requests.parse().ok();
     let requests = requests.filter(|_| states_them || own.is_none());
@@ -49,11 +49,13 @@ pub(crate) fn limits_of(account: &AccountCase, states_them: bool) -> LimitsSpec 
             }
         }
     }
-    LimitsSpec {
+    AccountLimits {
         concurrency: NonZeroU32::new(account.concurrency).unwrap_or(NonZeroU32::MIN),
         requests,
         steps,
         share: 1.0,
+        many: None,
+        asked_alone: None,
     }
 }
 
@@ -128,7 +130,7 @@ fn file_provider(file: &Arc<ProviderFile>, base: &Url) -> Result<Arc<dyn Provide
 /// The requests of earlier processes that may still hold a slot of `spec`.
 pub(crate) fn still_counted(
     state: &LedgerState,
-    spec: &LimitsSpec,
+    spec: &AccountLimits,
     accounts: &[AccountName],
     now: Time,
 ) -> Vec<PriorRequest> {

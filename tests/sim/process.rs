@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use roaring::RoaringTreemap;
 use userpurge::domain::{
-    AccountHeader, AccountName, Action, Entry, Outcome, OutcomeEntry, RunEnd, RunState, Said,
-    SessionStart, Task, Time, Uptime, UserId,
+    AccountHeader, AccountLimits, AccountName, Action, Entry, Outcome, OutcomeEntry, RunEnd,
+    RunState, Said, SessionStart, Task, Time, Uptime, UserId,
 };
-use userpurge::lane::limits::{LimitsSpec, PriorRequest};
+use userpurge::lane::limits::PriorRequest;
 use userpurge::lane::{
     AccountEnd, AccountSpec, Effect, Event, FailureLimit, Inquiry, Lane, Meaning, RequestError,
     RequestId, Until, WorkSpec,
@@ -243,7 +243,7 @@ impl Process<'_> {
     }
 
     /// The requests of earlier processes that may still count.
-    fn past(&self, spec: &LimitsSpec, accounts: &[AccountName]) -> Vec<PriorRequest> {
+    fn past(&self, spec: &AccountLimits, accounts: &[AccountName]) -> Vec<PriorRequest> {
         let mut past = Vec::new();
         for state in self.others.iter().chain([&self.state]) {
             past.extend(still_counted(state, spec, accounts, self.now_of(state)));

@@ -17,31 +17,17 @@ mod prior_requests;
 mod window;
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use self::concurrency::Concurrency;
 use self::pace::Pace;
-use crate::domain::{Quota, Step};
+use crate::domain::{AccountLimits, Quota, Step};
 use crate::provider::RateHint;
 
 pub(super) use self::concurrency::RETRIED_AFTER;
 pub(super) use self::prior_requests::LEAVES_WITHIN;
 pub use self::prior_requests::{Earlier, PriorRequest};
 pub use self::window::Window;
-
-/// The limits of an account, with its share already taken off.
-#[derive(Debug, Clone)]
-pub struct LimitsSpec {
-    /// Requests in flight at once.
-    pub concurrency: NonZeroU32,
-    /// Every request of the account.
-    pub requests: Quota,
-    /// Limits of single endpoints beside it.
-    pub steps: Vec<(Step, Quota)>,
-    /// The part of any limit that a server names which this program may use, in (0, 1].
-    pub share: f64,
-}
 
 /// A pause longer than this is not sat through: the account stops, and a later process goes on. A server asks
 /// for less over a minute's or an hour's limit; longer is a day's limit, or an evening of maintenance.
@@ -86,25 +72,12 @@ pub struct Permit {
     left: (u64, u32),
 }
 
-// === impl LimitsSpec ===
-
-impl LimitsSpec {
-    /// How long after its answer a request may still hold a slot of any of these limits.
-    pub fn reach(&self) -> Duration {
-        let quotas = self.steps.iter().map(|(_, quota)| *quota);
-        quotas
-            .chain([self.requests])
-            .map(Window::reach)
-            .max()
-            .unwrap_or_default()
-    }
-}
-
 // === impl Limits ===
 
 impl Limits {
-    /// Limits with everything free but what `past` (oldest first) still holds.
-    pub fn new(spec: &LimitsSpec, past: &[PriorRequest], now: Instant) -> Self {
+    /// This program's share of the `limits`, with everything free but what `past` (oldest first) still holds.
+    pub fn new(limits: &AccountLimits, past: &[PriorRequest], now: Instant) -> Self {
+        let own = limits.clone().shared();
         let window = |quota: Quota, step: Option<Step>| {
             let mut window = Window::new(quota);
             for past in past {
@@ -115,8 +88,8 @@ impl Limits {
             window
         };
         let mut windows = BTreeMap::<_, Vec<_>>::new();
-        let steps = spec.steps.iter().map(|(step, quota)| (Some(*step), *quota));
-        for (step, quota) in steps.chain([(None, spec.requests)]) {
+        let steps = own.steps.iter().map(|(step, quota)| (Some(*step), *quota));
+        for (step, quota) in steps.chain([(None, own.requests)]) {
             let of_step = windows.entry(step).or_default();
             of_step.push(window(quota, step));
         }
@@ -125,10 +98,10 @@ impl Limits {
             pauses: BTreeMap::new(),
             expected: BTreeMap::new(),
             pace: None,
-            concurrency: Concurrency::new(spec.concurrency.get()),
+            concurrency: Concurrency::new(own.concurrency.get()),
             in_flight: 0,
             stated: None,
-            share: spec.share,
+            share: limits.share,
         }
     }
 

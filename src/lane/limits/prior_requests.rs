@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::LimitsSpec;
-use crate::domain::{Quota, Step, Time};
+use super::Window;
+use crate::domain::{AccountLimits, Quota, Step, Time};
 use crate::lane::waits::WAIT_MAX;
 use crate::transport::REPLY_TIME_MAX;
 
@@ -39,16 +39,16 @@ pub struct Earlier<S> {
 }
 
 impl<S: Iterator<Item = (Option<Step>, Time, Option<Time>)>> Earlier<S> {
-    /// The requests that may still hold a slot of `spec`. Of a million these are few.
+    /// The requests that may still hold a slot of the `limits`. Of a million these are few.
     ///
     /// A process that is killed leaves reads without a line. There is at most one for each of its
     /// permits: a permit is held until the line of its read is on the disk. A read may have left
     /// when all silent waits of a process were over. Those are a slot of the account's limit, and
     /// the rest after a transient error. Requests of a process before that one have been counted,
     /// or given up, one reply time after the next process began.
-    pub fn still_counted(self, spec: &LimitsSpec, now: Time) -> Vec<PriorRequest> {
+    pub fn still_counted(self, limits: &AccountLimits, now: Time) -> Vec<PriorRequest> {
         let ago = |at| now.saturating_since(at);
-        let span = spec.requests.span();
+        let span = limits.requests.span();
         let past = |(step, sent_at, counted_by): (_, _, Option<Time>)| match counted_by {
             Some(at) => PriorRequest::counted_by(step, at, now),
             None => PriorRequest::unanswered(step, ago(sent_at)),
@@ -61,9 +61,10 @@ impl<S: Iterator<Item = (Option<Step>, Time, Option<Time>)>> Earlier<S> {
         let reads = unseen.into_iter().chain(cut_off.filter(|it| it.ago < span));
         let permits = self.permits as usize;
         let reads = reads.flat_map(|past| std::iter::repeat_n(past, permits));
-        let reach = spec.reach();
+        let quotas = limits.steps.iter().map(|(_, quota)| *quota);
+        let reach = quotas.chain([limits.requests]).map(Window::reach).max();
         let all = self.sent.map(past).chain(reads);
-        all.filter(|past| past.ago <= reach).collect()
+        all.filter(|past| Some(past.ago) <= reach).collect()
     }
 }
 

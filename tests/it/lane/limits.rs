@@ -4,19 +4,21 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use userpurge::domain::{Quota, Step, Time};
-use userpurge::lane::limits::{Earlier, Limits, LimitsSpec, Permit, PriorRequest, Wait};
+use userpurge::domain::{AccountLimits, Quota, Step, Time};
+use userpurge::lane::limits::{Earlier, Limits, Permit, PriorRequest, Wait};
 use userpurge::provider::RateHint;
 
 const DELETE: Option<Step> = Some(Step::Delete);
 const PERMANENT: Option<Step> = Some(Step::PermanentlyDelete);
 
-fn spec(requests: &str, permanent: &str, concurrency: u32) -> LimitsSpec {
-    LimitsSpec {
+fn spec(requests: &str, permanent: &str, concurrency: u32) -> AccountLimits {
+    AccountLimits {
         concurrency: concurrency.try_into().unwrap(),
         requests: requests.parse().unwrap(),
         steps: vec![(Step::PermanentlyDelete, permanent.parse().unwrap())],
         share: 1.0,
+        many: None,
+        asked_alone: None,
     }
 }
 
@@ -28,7 +30,7 @@ struct Clocked {
 }
 
 impl Clocked {
-    fn new(spec: &LimitsSpec, past: &[PriorRequest]) -> Self {
+    fn new(spec: &AccountLimits, past: &[PriorRequest]) -> Self {
         let start = tokio::time::Instant::now().into_std();
         let limits = Limits::new(spec, past, start);
         Self {
@@ -124,7 +126,17 @@ fn an_earlier_process_counts_in_every_limit_also_of_another_account() {
         it.limits.absorb(Limits::new(&another, &past, it.start));
         assert_eq!(it.pass(of), secs, "{another:?} {of:?}");
     }
-    assert!(spec("9/1s", "1/10m", 8).reach() > Duration::from_mins(10));
+    // The longest of the limits decides which earlier requests count.
+    let now = Time::from_millis(1_795_340_600_000);
+    let at = now.before(Duration::from_mins(10));
+    let earlier = Earlier {
+        sent: std::iter::once((PERMANENT, at, Some(at))),
+        permits: 0,
+        silent: None,
+        cut_off: Vec::new(),
+    };
+    let counted = earlier.still_counted(&spec("9/1s", "1/10m", 8), now);
+    assert_eq!(counted.len(), 1);
 }
 
 #[test]

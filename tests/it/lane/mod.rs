@@ -23,10 +23,10 @@ use std::time::{Duration, Instant};
 use self::provider::FakeProvider;
 use self::server::{Arrival, Fault, Keeps, Server};
 use userpurge::domain::{
-    AccountName, Action, Entry, LaneStop, OutcomeEntry, Position, Quota, Step, StopKind, Task,
-    Time, UserId,
+    AccountLimits, AccountName, Action, Entry, LaneStop, OutcomeEntry, Position, Quota, Step,
+    StopKind, Task, Time, UserId,
 };
-use userpurge::lane::limits::{LimitsSpec, PriorRequest};
+use userpurge::lane::limits::PriorRequest;
 use userpurge::lane::{
     AccountEnd, AccountSpec, Effect, Event, FailureLimit, Lane, Now, RequestId, Until, WorkSpec,
 };
@@ -409,13 +409,15 @@ impl Setup {
                 tokens: self.tokens,
                 token_quota: self.token_quota,
             }),
-            limits: LimitsSpec {
+            limits: AccountLimits {
                 concurrency: NonZeroU32::new(self.concurrency).unwrap(),
                 requests: self.requests.parse().unwrap(),
                 steps: steps
                     .map(|(step, it)| (*step, it.parse().unwrap()))
                     .collect(),
                 share: 1.0,
+                many: None,
+                asked_alone: None,
             },
             past: self.past.clone(),
             kept: None,
