@@ -413,15 +413,12 @@ impl<'a> OpenRun<'a> {
         SessionStart {
             command: command.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            only: Vec::new(),
             rows,
-            good_rows: None,
-            sample: None,
             accounts: self.connections.iter().map(Connection::header).collect(),
             ahead,
-            ignores_pauses: false,
             at: Time::now(),
             uptime: Uptime::read(),
+            ..SessionStart::default()
         }
     }
 }

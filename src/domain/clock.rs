@@ -108,11 +108,6 @@ impl fmt::Display for TimeOfDay {
 }
 
 impl TimeOfDay {
-    /// The next instant after `now` at which the system's clock shows this time.
-    pub fn next(self, now: Time) -> Time {
-        self.next_in(now, &TimeZone::system())
-    }
-
     /// The next instant after `now` at which a clock in `zone` shows this time: tomorrow, if today's is
     /// past. Where clocks show it twice or pass over it, it is the first instant that may be meant.
     pub fn next_in(self, now: Time, zone: &TimeZone) -> Time {

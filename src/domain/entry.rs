@@ -224,7 +224,7 @@ pub struct AccountHeader {
 }
 
 /// A process began to carry the plan out, took the run up, or asks about rows that ended well.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionStart {
     /// `run`, `resume`, `retry` or `verify`.
     pub command: String,

@@ -5,7 +5,7 @@ use super::lookups::{Batch, For};
 use super::requests::{Meaning, Purpose, RequestId};
 use super::{Effect, Lane, Now, RequestError};
 use crate::domain::{AccountName, Action, FindBy, StopKind, UserId};
-use crate::provider::PrimaryContact;
+use crate::provider::PRIMARY_CONTACT;
 
 /// A question of a person's about an account.
 #[derive(Debug, Clone)]
@@ -15,7 +15,7 @@ pub enum Inquiry {
     /// The rights that the caller with this role lacks, see
     /// [`Provider::rights`](crate::provider::Provider::rights).
     Rights(String),
-    /// The user with the role that no list of users tells ([`PrimaryContact`]), so that lists show
+    /// The user with the role that no list of users tells ([`PRIMARY_CONTACT`]), so that lists show
     /// that user from then on. It is not asked if it is one of these roles, which protect nobody.
     PrimaryContact(Vec<String>),
     /// How users stand.
@@ -36,12 +36,9 @@ impl Lane {
             Inquiry::Identity => self.request(account, Purpose::Identify(id), now),
             Inquiry::Rights(role) => self.request(account, Purpose::Rights(id, role), now),
             Inquiry::PrimaryContact(included) => {
-                let contact = self.accounts[account].provider.primary_contact();
-                let is_included = |contact: &dyn PrimaryContact| {
-                    let mut included = included.iter();
-                    included.any(|role| role.eq_ignore_ascii_case(contact.role()))
-                };
-                if contact.is_some_and(|contact| !is_included(contact)) {
+                let note = self.accounts[account].provider.no_primary_contact();
+                let is_it = |role: &String| role.eq_ignore_ascii_case(PRIMARY_CONTACT);
+                if note.is_some() && !included.iter().any(is_it) {
                     self.request(account, Purpose::PrimaryContact(id), now);
                 } else {
                     self.answer(id, Ok(Meaning::PrimaryContact(None)));
@@ -117,7 +114,7 @@ impl Lane {
     }
 
     fn no_primary_contact(&self, account: usize) -> Meaning {
-        let contact = self.accounts[account].provider.primary_contact();
-        Meaning::NoPrimaryContact(contact.map_or("", PrimaryContact::unknown_note))
+        let note = self.accounts[account].provider.no_primary_contact();
+        Meaning::NoPrimaryContact(note.unwrap_or_default())
     }
 }

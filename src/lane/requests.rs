@@ -230,7 +230,7 @@ impl Purpose {
         Some(match self {
             Self::Identify(_) => provider.identify(access),
             Self::Rights(_, role) => provider.rights(access, role)?,
-            Self::PrimaryContact(_) => provider.primary_contact()?.request(access),
+            Self::PrimaryContact(_) => provider.primary_contact(access)?,
             Self::Step(it) => provider.step(access, it.step, &it.id),
             Self::Bulk(it) => provider.bulk()?.begin(access, &it.ids),
             Self::Jobs(jobs) => provider.bulk()?.ask(access, jobs),
@@ -266,8 +266,7 @@ impl Purpose {
             }
             Self::Rights(..) => Meaning::Lacks(provider.lacks(reply)?),
             Self::PrimaryContact(_) => {
-                let contact = provider.primary_contact().ok_or_else(unrecognised)?;
-                Meaning::PrimaryContact(contact.found(reply)?)
+                Meaning::PrimaryContact(provider.found_primary_contact(reply)?)
             }
             Self::Jobs(_) => Meaning::Jobs(bulk()?.asked(reply)?),
             // The answer's own words may name whom it was asked for.

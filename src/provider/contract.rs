@@ -82,8 +82,21 @@ pub trait Provider: Send + Sync + fmt::Debug {
         unreachable!("{} finds nobody by {by}", self.kind())
     }
 
-    /// How to ask for the one user whose role no field of their own tells; `None`: there is none.
-    fn primary_contact(&self) -> Option<&dyn PrimaryContact> {
+    /// The read of the tenant's own record, which alone names its [`PRIMARY_CONTACT`]; `None`: it has none. It is
+    /// read once, before the first user. A caller who may not read it goes on, so the provider itself must refuse
+    /// to delete that user.
+    fn primary_contact(&self, _access: &Access) -> Option<Request> {
+        None
+    }
+
+    /// Reads the answer to [`Provider::primary_contact`]: what [`Provider::states_of`] knows that user by. `None`:
+    /// it names nobody. An `Err` with `StopKind::NotPermitted` is of this read alone.
+    fn found_primary_contact(&self, _reply: &Reply) -> Result<Option<String>, Verdict> {
+        Ok(None)
+    }
+
+    /// The meaning for a person if nobody is known to be the primary contact; `None`: the tenant has none.
+    fn no_primary_contact(&self) -> Option<&'static str> {
         None
     }
 
@@ -151,26 +164,12 @@ pub struct UserLookup<'a> {
     pub purpose: LookupFor,
     /// Of whom.
     pub ids: &'a [UserId],
-    /// The result of [`PrimaryContact::found`].
+    /// The result of [`Provider::found_primary_contact`].
     pub primary_contact: Option<&'a str>,
 }
 
-/// A role that only the tenant's own record names, such as Zoho's primary contact. Read once, before the
-/// first user. A caller who may not read it goes on, so the provider itself must refuse to delete that user.
-pub trait PrimaryContact: Send + Sync {
-    /// The name of the role.
-    fn role(&self) -> &'static str;
-
-    /// The read that tells who has it.
-    fn request(&self, access: &Access) -> Request;
-
-    /// Reads the answer: what [`Provider::states_of`] knows that user by. `None`: it names nobody. An
-    /// `Err` with `StopKind::NotPermitted` is of this read alone.
-    fn found(&self, reply: &Reply) -> Result<Option<String>, Verdict>;
-
-    /// The meaning for a person if nobody is known to have it.
-    fn unknown_note(&self) -> &'static str;
-}
+/// The name for `--include-role` of the one user whose role no field of their own tells, such as Zoho's.
+pub const PRIMARY_CONTACT: &str = "primary-contact";
 
 /// Deleting many users with one request: the provider answers with a job, which is asked about until it
 /// ends. Only users whom [`LookupFor::Roles`] showed as active go into a job, so one who is not listed

@@ -24,12 +24,11 @@
 //! for user ids and what headers say of limits: `sunco`, or the `mod` of `zendesk` and `zoho`. There `answers`
 //! judges answers to a deletion and tells the caller, `lookups` (at Zoho `answers`) reads how a user stands, and
 //! `bulk` is one request for many users. `advice` is what people are told of them. `file` is every provider that a
-//! file describes. The shared parts lie beside them: `address` (URLs that stay what they are), `auth` (headers and
-//! tokens), `body` (the kind of an answer). Others are `detail` (the kept part of an answer), `digits` (ids that
-//! are numbers), `rate_hint` (headers). And `find` (users by e-mail address or external id), `verdict` (also of a
-//! status without JSON).
+//! file describes. The shared parts lie beside them: `http` (URLs that stay what they are, and headers), `auth`
+//! (credentials and tokens), `body` (the kind of an answer), `detail` (the kept part of an answer). And `digits`
+//! (ids that are numbers), `find` (users by e-mail address or external id), `verdict` (also of a status without
+//! JSON).
 
-mod address;
 mod advice;
 mod auth;
 mod body;
@@ -40,26 +39,24 @@ mod digits;
 mod file;
 mod find;
 mod http;
-mod rate_hint;
 mod sunco;
 mod verdict;
 mod zendesk;
 mod zoho;
 
-pub use address::{base_url, is_loopback};
 pub use advice::{consequence, key_owner, outlived, remains, rights, token_warning};
 pub use build::{
     ProviderSettings, SuncoSettings, ZendeskCredentials, ZendeskSettings, ZohoSettings,
     blanks_count, build, check_id, defaults, ids_alike,
 };
 pub use contract::{
-    Access, Authorize, Bulk, Identity, ItemEnd, JobState, JobsHint, LookupFor, PrimaryContact,
+    Access, Authorize, Bulk, Identity, ItemEnd, JobState, JobsHint, LookupFor, PRIMARY_CONTACT,
     Provider, RateHint, RateHints, Token, UserLookup,
 };
 pub use detail::Detail;
 pub use file::{FileProblem, FileSettings, ProviderFile, span_of};
 pub use find::Found;
-pub use http::{Reply, Request};
+pub use http::{Reply, Request, base_url, is_loopback};
 pub use verdict::{RowEnd, Scope, Transient, Verdict};
 pub use zoho::ZOHO_DATA_CENTERS;
 
@@ -74,5 +71,5 @@ pub const KNOWN_ROLES: [&str; 9] = [
     "support-user",
     "system-user",
     "digital-employee",
-    "primary-contact",
+    PRIMARY_CONTACT,
 ];

@@ -35,9 +35,9 @@ use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use super::address::{endpoint, place};
 use super::body::{Body, Object, child, list, text};
 use super::detail::clean_name;
+use super::http::{endpoint, place};
 use super::{
     Access, Authorize, Detail, Found, Identity, LookupFor, Provider, Reply, Request, RowEnd,
     SuncoSettings, UserLookup, Verdict, auth, contract, digits, find, verdict,

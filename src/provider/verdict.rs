@@ -7,7 +7,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::body::Body;
-use super::rate_hint::retry_after;
+use super::http::retry_after;
 use super::{Detail, Reply};
 use crate::domain::{Outcome, StopKind, UserId, UserState, named};
 

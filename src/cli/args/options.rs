@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::parser::ValueSource;
 use clap::{Arg, Args, ColorChoice, CommandFactory as _, ValueEnum};
+use jiff::tz::TimeZone;
 
 use super::command::Cli;
 use super::values::{
@@ -261,7 +262,7 @@ impl PaceArgs {
     /// When lanes begin no more rows.
     pub(in crate::cli) fn until(&self, now: Time) -> Option<Until> {
         self.until.map(|time| Until {
-            at: time.next(now),
+            at: time.next_in(now, &TimeZone::system()),
             typed: time.to_string(),
         })
     }

@@ -10,9 +10,8 @@ use url::Url;
 
 use super::format::{FileCall, FileRule, ProviderFile};
 use crate::domain::{FindBy, Quota, StopKind, UserId, UserState};
-use crate::provider::address::place;
 use crate::provider::body::{Body, id_text, json};
-use crate::provider::rate_hint::{number, retry_after, seconds};
+use crate::provider::http::{number, place, retry_after, seconds};
 use crate::provider::{
     Detail, Identity, RateHint, RateHints, Reply, RowEnd, Scope, Transient, Verdict, verdict,
 };

@@ -18,7 +18,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use url::{Url, form_urlencoded};
 
-use super::address::{endpoint, push_query};
+use super::http::{endpoint, push_query};
 use super::{
     Access, Authorize, Found, Identity, LookupFor, Provider, RateHints, Reply, Request, Token,
     UserLookup, Verdict, auth, digits, find,

@@ -17,9 +17,9 @@ use serde_json::Value;
 use url::Url;
 
 use crate::domain::{Step, StopKind, UserId};
-use crate::provider::address::place;
 use crate::provider::body::{Body, Object, child, id_text, text};
 use crate::provider::detail::clean_name;
+use crate::provider::http::place;
 use crate::provider::{
     Detail, Identity, Reply, RowEnd, Scope, Transient, Verdict, digits, verdict,
 };

@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::domain::{JobId, Many, Step, StopKind, UserId, bound};
 use crate::provider::body::{Body, Object, child, id_text, text};
 use crate::provider::digits::is_digits;
-use crate::provider::rate_hint::composed;
+use crate::provider::http::composed;
 use crate::provider::{
     Access, Bulk, Detail, ItemEnd, JobState, JobsHint, Reply, Request, RowEnd, Verdict, verdict,
 };

@@ -18,9 +18,8 @@ use ::http::{HeaderMap, HeaderValue, Method, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
-use super::address::endpoint;
 use super::body::Body;
-use super::rate_hint::{composed, number, retry_after};
+use super::http::{composed, endpoint, number, retry_after};
 use super::{
     Access, Authorize, Bulk, Detail, Found, Identity, LookupFor, Provider, RateHint, RateHints,
     Reply, Request, Scope, Token, Transient, UserLookup, Verdict, ZendeskCredentials,

@@ -34,12 +34,12 @@ use serde_json::Value;
 use url::Url;
 
 use crate::domain::{FindBy, ProviderKind, StopKind, UserId, UserState};
-use crate::provider::address::place;
 use crate::provider::body::{Body, Object, child, id_text, list, text};
 use crate::provider::detail::clean_name;
-use crate::provider::rate_hint::retry_after;
+use crate::provider::http::{place, retry_after};
 use crate::provider::{
-    Detail, Found, Identity, Reply, RowEnd, Scope, Transient, UserLookup, Verdict, find, verdict,
+    Detail, Found, Identity, PRIMARY_CONTACT, Reply, RowEnd, Scope, Transient, UserLookup, Verdict,
+    find, verdict,
 };
 
 use super::{check_id, org_prefix};
@@ -321,9 +321,6 @@ const ADMINISTRATOR: &str = "administrator";
 
 /// The words in the name of an administrators' profile, in lower case, in the languages it differs in.
 const ADMIN_WORDS: [&str; 3] = ["admin", "amministra", "管理"];
-
-/// The name of the primary contact for `--include-role`.
-pub(super) const PRIMARY_CONTACT: &str = "primary-contact";
 
 /// Reads the answer to `users/{id}`. How a deleted user is told is not documented: 204, or the status.
 pub(super) fn read_state(asked: &UserLookup<'_>, reply: &Reply) -> Result<UserState, Verdict> {

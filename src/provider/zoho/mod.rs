@@ -16,13 +16,11 @@ use ::http::{HeaderMap, Method};
 use secrecy::{ExposeSecret, SecretString};
 use url::{Url, form_urlencoded};
 
-use super::address::{endpoint, is_loopback};
 use super::body::{Object, text};
-use super::rate_hint::number;
+use super::http::{endpoint, is_loopback, number};
 use super::{
-    Access, Authorize, Detail, Found, Identity, LookupFor, PrimaryContact, Provider, RateHints,
-    Reply, Request, Token, UserLookup, Verdict, ZohoSettings, auth, contract, digits, find,
-    verdict,
+    Access, Authorize, Detail, Found, Identity, LookupFor, Provider, RateHints, Reply, Request,
+    Token, UserLookup, Verdict, ZohoSettings, auth, contract, digits, find, verdict,
 };
 use crate::domain::{
     AccountLimits, FindBy, IdProblem, ProviderKind, Quota, Step, StopKind, UserId, UserState, bound,
@@ -159,8 +157,20 @@ impl Provider for ZohoSettings {
         answers::found(keys, reply)
     }
 
-    fn primary_contact(&self) -> Option<&dyn PrimaryContact> {
-        Some(self)
+    /// <https://www.zoho.com/crm/developer/docs/api/v8/get-org-data.html>.
+    fn primary_contact(&self, access: &Access) -> Option<Request> {
+        Some(self.crm(Method::GET, access, &["org"]))
+    }
+
+    fn found_primary_contact(&self, reply: &Reply) -> Result<Option<String>, Verdict> {
+        answers::primary_zuid(reply)
+    }
+
+    fn no_primary_contact(&self) -> Option<&'static str> {
+        Some(
+            "Zoho CRM does not say who the primary contact is, which takes the scope \
+             ZohoCRM.org.READ; they are not protected here, but Zoho itself refuses to delete them",
+        )
     }
 
     /// A deleted user is `ID_ALREADY_DELETED`; only an id that never was is `INVALID_DATA`.
@@ -213,26 +223,6 @@ impl Provider for ZohoSettings {
             base: self.base_url.clone().or_else(said)?,
             authorization: auth::token("Zoho-oauthtoken", &token.secret),
         })
-    }
-}
-
-impl PrimaryContact for ZohoSettings {
-    fn role(&self) -> &'static str {
-        answers::PRIMARY_CONTACT
-    }
-
-    /// <https://www.zoho.com/crm/developer/docs/api/v8/get-org-data.html>.
-    fn request(&self, access: &Access) -> Request {
-        self.crm(Method::GET, access, &["org"])
-    }
-
-    fn found(&self, reply: &Reply) -> Result<Option<String>, Verdict> {
-        answers::primary_zuid(reply)
-    }
-
-    fn unknown_note(&self) -> &'static str {
-        "Zoho CRM does not say who the primary contact is, which takes the scope \
-         ZohoCRM.org.READ; they are not protected here, but Zoho itself refuses to delete them"
     }
 }
 

@@ -99,11 +99,10 @@ pub fn replies(data: &[u8]) {
             }
         }
         let asked = std::slice::from_ref(&id);
-        let principal = provider.primary_contact();
-        match principal.map(|principal| principal.found(&reply)) {
-            Some(Err(verdict)) => check_read(&verdict),
-            Some(Ok(Some(told))) => assert!(reply.status == 200 && is_object(&reply), "{told}"),
-            Some(Ok(None)) | None => {}
+        match provider.found_primary_contact(&reply) {
+            Err(verdict) => check_read(&verdict),
+            Ok(Some(told)) => assert!(reply.status == 200 && is_object(&reply), "{told}"),
+            Ok(None) => {}
         }
         for purpose in LookupFor::ALL {
             if provider.lookup_max(purpose) == 0 {

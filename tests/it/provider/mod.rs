@@ -485,8 +485,8 @@ fn requests_go_to_the_base_with_its_prefix() {
             assert_eq!(request.headers.contains_key("content-type"), is_json);
         };
         tell("identity", &provider.identify(&access));
-        if let Some(contact) = provider.primary_contact() {
-            tell("contact", &contact.request(&access));
+        if let Some(request) = provider.primary_contact(&access) {
+            tell("contact", &request);
         }
         for step in kind.actions().iter().flat_map(|action| action.steps()) {
             tell(step.name(), &provider.step(&access, *step, &ids[1]));
@@ -904,7 +904,7 @@ proptest! {
         for provider in all() {
             let answers = [
                 provider.identified(&access, &reply).err(),
-                provider.primary_contact().and_then(|contact| contact.found(&reply).err()),
+                provider.found_primary_contact(&reply).err(),
             ];
             let lookups = LookupFor::ALL
                 .map(|purpose| states_of(provider.as_ref(), purpose, &id, &reply).err());

@@ -161,9 +161,7 @@ fn answer(
             })
         }
         "principal" => provider
-            .primary_contact()
-            .unwrap()
-            .found(reply)
+            .found_primary_contact(reply)
             .map_or_else(failed, |found| {
                 fine(found.unwrap_or_else(|| "nobody".to_owned()))
             }),
