@@ -357,7 +357,7 @@ impl Lane {
         };
         let (row, is_doubtful) = (step.row, step.in_doubt);
         match self.new_role(row, batch) {
-            Some(role) => self.step_protected(row, &role, is_doubtful, now),
+            Some(role) => self.protect(request, &role, now),
             None => match self.absent(row, is_doubtful) {
                 Some(end) => self.end_step(row, end, now),
                 None => self.line_up(request, now),

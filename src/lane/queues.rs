@@ -284,8 +284,7 @@ impl Lane {
         for task in tasks {
             let row = task.position.row;
             let is_new = is_untouched(&task);
-            let is_open = matches!(task.left_open, LeftOpen::Request | LeftOpen::Bulk);
-            let is_doubtful = is_open || task.soft_deleted;
+            let is_doubtful = task.left_open != LeftOpen::Nothing || task.soft_deleted;
             self.rows.insert(row, Row::new((index, queue), task));
             let protected = self.new_role(row, batch).filter(|_| is_new);
             let account = &mut self.accounts[index];
@@ -299,10 +298,9 @@ impl Lane {
                 }
             }
             if let Some(role) = protected {
-                if is_doubtful {
-                    self.step_protected(row, &role, true, now);
-                } else {
-                    self.end_protected(row, protected_by(&role), now);
+                match self.step_request(row).filter(|_| is_doubtful) {
+                    Some(request) => self.protect(request, &role, now),
+                    None => self.end_protected(row, protected_by(&role), now),
                 }
             } else if self.may_begin(row) {
                 self.start(row, now);

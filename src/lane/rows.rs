@@ -174,14 +174,14 @@ impl Lane {
         let Some(it) = self.rows.get_mut(&row) else {
             return;
         };
-        let Some(step) = it.step() else {
+        if it.step().is_none() {
             // Every step was done by an earlier process that never wrote the outcome.
             let end = StepEnd {
                 settled: true,
                 ..StepEnd::new(Outcome::Deleted, Heard::default())
             };
             return self.end_row(row, end, now);
-        };
+        }
         let (account, in_doubt) = (it.account, it.in_doubt);
         if let Some(end) = self.absent(row, in_doubt) {
             return self.end_step(row, end, now);
@@ -191,14 +191,22 @@ impl Lane {
         };
         let number = it.task.id.as_str().parse();
         it.soft_deleted |= number.is_ok_and(|id| self.accounts[account].soft_deleted.contains(id));
+        if let Some(request) = self.step_request(row) {
+            self.line_up(request, now);
+        }
+    }
+
+    /// A request for the step that a row is at.
+    pub(super) fn step_request(&mut self, row: u64) -> Option<LaneRequest> {
+        let it = self.rows.get(&row)?;
         let step = StepRequest {
             row,
-            step,
+            step: it.step()?,
             id: it.task.id.clone(),
-            in_doubt,
-            unanswered: in_doubt,
+            in_doubt: it.in_doubt,
+            unanswered: it.in_doubt,
         };
-        self.request(account, Purpose::Step(step), now);
+        Some(self.new_request(it.account, Purpose::Step(step)))
     }
 
     /// A step of a row ended: the next one follows, or the row ends.
@@ -244,12 +252,13 @@ impl Lane {
     }
 
     /// The user of a row was found to be protected just before its request left.
-    pub(super) fn step_protected(&mut self, row: u64, role: &str, is_doubtful: bool, now: Now) {
+    pub(super) fn step_protected(&mut self, step: &StepRequest, role: &str, now: Now) {
+        let row = step.row;
         let Some(it) = self.rows.get(&row) else {
             return;
         };
         let is_soft_deleted = matches!(it.stood(), Some(UserState::SoftDeleted { .. }));
-        let is_ours = it.soft_deleted || (is_doubtful && it.step() == Some(Step::Delete));
+        let is_ours = it.soft_deleted || (step.in_doubt && step.step == Step::Delete);
         let is_late = is_ours && is_soft_deleted;
         let is_all = it.task.action.steps().last() == Some(&Step::Delete);
         let end = match (is_late, is_all) {

@@ -5,7 +5,7 @@
 //! in the light of a doubt is decided here.
 
 use super::requests::{Aside, LaneRequest, Meaning, Purpose, StepRequest};
-use super::rows::{Heard, StepEnd};
+use super::rows::{Heard, Row, StepEnd};
 use super::{Lane, Now, RequestError};
 use crate::domain::{LeftOpen, Outcome, OutcomeEntry, ProviderKind, Step, UserState};
 use crate::provider::RowEnd;
@@ -46,18 +46,42 @@ impl Lane {
         let Some(step) = aside.request.step() else {
             return;
         };
-        if let Some(role) = self.protecting(step, seen, now) {
-            return self.step_protected(step.row, &role, step.in_doubt, now);
-        }
+        let role = self.protecting(step, seen, now);
         if step.step == Step::PermanentlyDelete && matches!(seen, UserState::SoftDeleted { .. }) {
             // Their soft deletion is this run's, or was seen a moment ago: the provider has rather
             // not got round to it. But a request of ours whose answer was lost may have done it.
-            if self.was_there(step.row) && !step.in_doubt {
-                return self.decide_erased(aside, false, now);
+            if step.in_doubt || (role.is_none() && !self.was_there(step.row)) {
+                return self.request(aside.request.account, Purpose::Erasure(aside), now);
             }
-            return self.request(aside.request.account, Purpose::Erasure(aside), now);
+            if role.is_none() {
+                return self.decide_erased(aside, Some(false), now);
+            }
         }
-        self.seen_after(aside, seen, now);
+        match role {
+            Some(role) => self.step_protected(step, &role, now),
+            None => self.seen_after(aside, seen, now),
+        }
+    }
+
+    /// The role of a step's user protects them, as was read before it leaves. A permanent deletion may have
+    /// had its effect before: that is asked first.
+    pub(super) fn protect(&mut self, request: LaneRequest, role: &str, now: Now) {
+        let Some(step) = request.step() else { return };
+        let row = self.rows.get(&step.row);
+        let is_soft_deleted = matches!(
+            row.and_then(Row::stood),
+            Some(UserState::SoftDeleted { .. })
+        );
+        if !step.in_doubt || step.step != Step::PermanentlyDelete || !is_soft_deleted {
+            return self.step_protected(step, role, now);
+        }
+        let account = request.account;
+        let aside = Aside {
+            request: Box::new(request),
+            standing: None,
+            heard: Heard::default(),
+        };
+        self.request(account, Purpose::Erasure(aside), now);
     }
 
     /// The role that keeps a soft-deleted user from being permanently deleted: it could not be read while
@@ -68,8 +92,7 @@ impl Lane {
         };
         let row = self.rows.get_mut(&step.row)?;
         let is_last = row.task.action.steps().last() == Some(&Step::PermanentlyDelete);
-        let is_tried = step.step == Step::PermanentlyDelete && step.in_doubt;
-        if !is_last || is_tried || self.accounts[row.account].includes(role) {
+        if !is_last || self.accounts[row.account].includes(role) {
             return None;
         }
         row.role = Some((seen.clone(), now));
@@ -82,24 +105,35 @@ impl Lane {
             return;
         };
         let is_erased = match state {
-            Some(UserState::Erasing | UserState::Gone) => true,
+            Some(UserState::Erasing | UserState::Gone) => Some(true),
             Some(UserState::SoftDeleted { .. } | UserState::Active { .. } | UserState::Cleared) => {
-                false
+                Some(false)
             }
             // A caller who may not read the record deletes all the same.
+            Some(UserState::NotListed | UserState::Unknown) | None if step.in_doubt => None,
             Some(UserState::NotListed | UserState::Unknown) | None => {
-                !self.was_there(step.row) && !step.in_doubt
+                Some(!self.was_there(step.row))
             }
         };
         self.decide_erased(aside, is_erased, now);
     }
 
-    fn decide_erased(&mut self, aside: Aside, is_erased: bool, now: Now) {
-        match (aside.standing, is_erased) {
-            (Some(_), false) => {
-                if let Some(step) = aside.request.step()
-                    && let Some(row) = self.rows.get_mut(&step.row)
-                {
+    /// `is_erased`: `None` if that cannot be read.
+    fn decide_erased(&mut self, aside: Aside, is_erased: Option<bool>, now: Now) {
+        let Some(step) = aside.request.step() else {
+            return;
+        };
+        let stood = self.rows.get(&step.row).and_then(Row::stood).cloned();
+        let role = stood.and_then(|seen| self.protecting(step, &seen, now));
+        let end = match (is_erased, aside.standing, role) {
+            (Some(true), Some(_), _) => {
+                let soft_deleted = UserState::SoftDeleted { role: None };
+                return self.seen_after(aside, &soft_deleted, now);
+            }
+            (Some(true), None, _) => self.settled(step.row, true, aside.heard),
+            (Some(false), _, Some(role)) => return self.step_protected(step, &role, now),
+            (_, Some(_), None) => {
+                if let Some(row) = self.rows.get_mut(&step.row) {
                     // Known to be there by now, whatever becomes of the next attempt.
                     row.seen = true;
                     row.role = Some((UserState::SoftDeleted { role: None }, now));
@@ -109,24 +143,12 @@ impl Lane {
                     "the user is soft-deleted, but the provider does not find them for the \
                      permanent deletion yet",
                 );
-                self.not_yet(*aside.request, heard, now);
+                return self.not_yet(*aside.request, heard, now);
             }
-            (Some(_), true) => {
-                let soft_deleted = UserState::SoftDeleted { role: None };
-                self.seen_after(aside, &soft_deleted, now);
-            }
-            (None, _) => {
-                let Some(step) = aside.request.step() else {
-                    return;
-                };
-                let end = if is_erased {
-                    self.settled(step.row, true, aside.heard)
-                } else {
-                    StepEnd::new(Outcome::Failed, aside.heard)
-                };
-                self.end_step(step.row, end, now);
-            }
-        }
+            (None, ..) if step.unanswered => StepEnd::new(Outcome::InDoubt, aside.heard),
+            _ => StepEnd::new(Outcome::Failed, aside.heard),
+        };
+        self.end_step(step.row, end, now);
     }
 
     /// How the user stands decides.
