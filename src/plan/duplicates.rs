@@ -2,9 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use roaring::RoaringTreemap;
-
 use super::judge::ValidRow;
+use super::number_set::NumberSet;
 use crate::domain::{AccountName, AccountPolicy, Action, TaskKey, bound};
 
 /// How many actions a provider may have: each is a bit of a byte.
@@ -51,7 +50,7 @@ struct SeenIds {
     /// The actions of any of its rows, a bit each.
     used: u8,
     /// The numbers of each action.
-    numbers: [RoaringTreemap; ACTIONS_MAX],
+    numbers: [NumberSet; ACTIONS_MAX],
     upper_halves: HashSet<u64>,
     last_upper: Option<u64>,
     /// The actions of all other ids, a bit each, by the bytes of the user's key.

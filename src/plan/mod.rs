@@ -22,6 +22,7 @@ mod damage;
 mod duplicates;
 mod estimate;
 mod judge;
+mod number_set;
 mod outline;
 mod planner;
 mod protect;

@@ -12,6 +12,7 @@ use super::column;
 use super::damage::{IdLook, Tally};
 use super::duplicates::{Duplicates, SeenBefore};
 use super::judge::{UnsentRow, ValidRow};
+use super::number_set::{NumberSet, positions};
 use super::outline::{Plan, PlanGroup, Why};
 use super::protect::ProtectList;
 use crate::domain::{
@@ -74,7 +75,7 @@ struct Reading<'p, 's> {
     plan: Plan,
     seen: Duplicates,
     /// The line of every row: lines never go back, so one bitmap of `row + line` holds them.
-    lines: RoaringTreemap,
+    lines: NumberSet,
     /// In the order of the planner's.
     accounts: Vec<AccountTally>,
     /// Whether ids come from a column of another system's.
@@ -92,10 +93,10 @@ struct AccountTally {
 #[derive(Debug, Default)]
 struct RowsAlike {
     /// Those to send, and the ids of the first and the last.
-    to_send: RoaringTreemap,
+    to_send: NumberSet,
     first: String,
     last: String,
-    duplicates: RoaringTreemap,
+    duplicates: NumberSet,
 }
 
 impl Planner {
@@ -119,7 +120,7 @@ impl Planner {
             blocks: Blocks::new(sink),
             plan: Plan::default(),
             seen: Duplicates::of(accounts.iter(), self.neighbours()),
-            lines: RoaringTreemap::new(),
+            lines: NumberSet::default(),
             accounts: accounts.iter().map(|_| AccountTally::default()).collect(),
             has_external_ids: external.is_some(),
             refusing: None,
@@ -145,7 +146,6 @@ impl Reading<'_, '_> {
             return;
         }
         self.plan.rows += 1;
-        // Not `try_push`, which looks for the end of what is there.
         self.lines.insert(position.row + position.line);
         let planner = self.planner;
         let branded = planner.with_brand(row);
@@ -251,6 +251,7 @@ impl Reading<'_, '_> {
     /// Decides what only the whole file shows, and hands the rest over.
     fn finish(mut self) -> Result<Plan, PlanError> {
         self.blocks.put_all();
+        let lines = self.lines.take();
         let mut duplicates = RoaringTreemap::new();
         let planner = self.planner;
         let accounts = planner.accounts.iter().enumerate();
@@ -258,10 +259,12 @@ impl Reading<'_, '_> {
             let mut groups = BTreeMap::new();
             let AccountTally { tally, rows } = account;
             for (action, of_looks) in rows {
-                let mut group = RowsAlike::default();
-                for (look, alike) in of_looks {
+                let mut kept = Vec::new();
+                for (look, mut alike) in of_looks {
+                    let (to_send, same) = (alike.to_send.take(), alike.duplicates.take());
                     let Some(why) = tally.why(look, policy, planner.takes_foreign) else {
-                        group.join(alike);
+                        duplicates |= same;
+                        kept.extend((!to_send.is_empty()).then_some((to_send, alike)));
                         continue;
                     };
                     let unsent = UnsentRow {
@@ -271,13 +274,19 @@ impl Reading<'_, '_> {
                         reference: None,
                         why,
                     };
-                    self.plan.outcomes.pending -= alike.to_send.len();
-                    self.take_out(&unsent, &(alike.to_send | alike.duplicates));
+                    self.plan.outcomes.pending -= to_send.len();
+                    let rows = to_send | same;
+                    self.plan.end(&unsent.why, positions(&lines, &rows));
+                    for position in positions(&lines, &rows) {
+                        self.blocks.end(&unsent, position);
+                    }
                 }
-                duplicates |= group.duplicates;
-                if !group.to_send.is_empty() {
-                    let (first, last) = (UserId::new(group.first), UserId::new(group.last));
-                    let rows = group.to_send.len();
+                let rows = kept.iter().map(|(rows, _)| rows.len()).sum();
+                let first = kept.iter().min_by_key(|(rows, _)| rows.min());
+                let last = kept.iter().max_by_key(|(rows, _)| rows.max());
+                if let (Some((_, first)), Some((_, last))) = (first, last) {
+                    let first = UserId::new(&*first.first);
+                    let last = UserId::new(&*last.last);
                     groups.insert(action, PlanGroup { rows, first, last });
                 }
             }
@@ -285,19 +294,10 @@ impl Reading<'_, '_> {
                 self.plan.accounts.insert(policy.name.clone(), groups);
             }
         }
-        self.plan
-            .end(&duplicate(), positions(&self.lines, &duplicates));
+        self.plan.end(&duplicate(), positions(&lines, &duplicates));
         self.plan.close();
         self.blocks.finish().map_err(PlanError::Record)?;
         Ok(self.plan)
-    }
-
-    /// Ends `rows` that were to be sent, or were duplicates.
-    fn take_out(&mut self, row: &UnsentRow<'_>, rows: &RoaringTreemap) {
-        self.plan.end(&row.why, positions(&self.lines, rows));
-        for position in positions(&self.lines, rows) {
-            self.blocks.end(row, position);
-        }
     }
 }
 
@@ -306,40 +306,6 @@ impl AccountTally {
         let of_looks = self.rows.entry(action).or_default();
         of_looks.entry(look).or_default()
     }
-}
-
-impl RowsAlike {
-    /// Takes the rows of `other`, and its first and last ids where they stand outside.
-    fn join(&mut self, other: Self) {
-        self.duplicates |= other.duplicates;
-        if other.to_send.is_empty() {
-            return;
-        }
-        if self.to_send.is_empty() || other.to_send.min() < self.to_send.min() {
-            self.first = other.first;
-        }
-        if other.to_send.max() > self.to_send.max() {
-            self.last = other.last;
-        }
-        self.to_send |= other.to_send;
-    }
-}
-
-/// The positions of `rows`, by the [`lines`](Reading::lines) of all rows.
-fn positions<'a>(
-    lines: &'a RoaringTreemap,
-    rows: &'a RoaringTreemap,
-) -> impl Iterator<Item = Position> + 'a {
-    let mut wanted = rows.iter().peekable();
-    let all = (1..).zip(lines).map_while(move |(row, sum)| {
-        // Bounded by the rows of the file.
-        let line = sum - row;
-        Some((wanted.peek()? == &row).then(|| {
-            wanted.next();
-            Position { row, line }
-        }))
-    });
-    all.flatten()
 }
 
 /// Why a row is not sent that is the same as one above it.
