@@ -54,7 +54,7 @@ pub use entry::{
     Uptime,
 };
 pub use names::{AccountName, JobId, Name, ProviderFacts, RunId, UserId, escape_controls};
-pub(crate) use names::{kept_as_text, named};
+pub(crate) use names::{Text, kept_as_text, named};
 pub use outcome::{Counted, Counts, Outcome, Sums};
 pub use plan_entries::{
     AccountPlan, Agreed, AgreedAccount, AgreedBy, AgreedFile, LimitAhead, PlanEnd, PlannedInput,

@@ -10,14 +10,40 @@ use serde::{Deserialize, Serialize};
 
 use super::{Action, FindBy, Step};
 
+/// A text in JSON, which is copied only if it holds an escape; serde's own `Cow` always copies.
+#[derive(Deserialize)]
+pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
+
+/// Has ledgers and settings keep a value as the text that it displays as and parses from.
+macro_rules! kept_as_text {
+    ($Type:ty) => {
+        impl serde::Serialize for $Type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $Type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let crate::domain::Text(text) = serde::Deserialize::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(
-            Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
-        )]
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize)]
         #[serde(transparent)]
         pub struct $name(Arc<str>);
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Text::deserialize(deserializer).map(|Text(text)| Self(text.into()))
+            }
+        }
 
         impl $name {
             /// Takes the text as it is.
@@ -108,8 +134,7 @@ macro_rules! open_named {
         }
     ) => {
         $(#[$about])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Deserialize)]
-        #[serde(try_from = "String")]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum $Enum {
             $($(#[$doc])* $Variant,)+
             /// Of a provider file.
@@ -150,29 +175,11 @@ macro_rules! open_named {
             }
         }
 
-        impl TryFrom<String> for $Enum {
-            type Error = String;
-
-            fn try_from(name: String) -> Result<Self, String> {
-                Self::named(&name).ok_or_else(|| format!("{name:?} can be no name here"))
-            }
-        }
-    };
-}
-
-/// Has ledgers and settings keep a value as the text that it displays as and parses from.
-macro_rules! kept_as_text {
-    ($Type:ty) => {
-        impl serde::Serialize for $Type {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> serde::Deserialize<'de> for $Type {
+        impl<'de> serde::Deserialize<'de> for $Enum {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = <String as serde::Deserialize>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
+                let crate::domain::Text(name) = serde::Deserialize::deserialize(deserializer)?;
+                let none = || serde::de::Error::custom(format!("{name:?} can be no name here"));
+                Self::named(&name).ok_or_else(none)
             }
         }
     };

@@ -184,7 +184,7 @@ impl CsvRows {
         let is_group = |part: &str| part.len() == 3 && is_digits(part);
         let are_groups = id.len() <= 3 && is_group(part(1)) && is_group(part(2));
         let is_mantissa = (has_more || id.len() == 1) && is_exponent(part(1));
-        is_digits(id) && (are_groups || is_mantissa || (has_more && is_digits(part(1))))
+        (are_groups || is_mantissa || (has_more && is_digits(part(1)))) && is_digits(id)
     }
 
     /// Whether another header stands here, so that what follows may stand in other columns. The same
@@ -201,6 +201,9 @@ impl CsvRows {
     /// Whether `id` is a number not half as long as one above it, and the first cell beside it says that
     /// the record sums others up. An organisation may be called so too, and its users have whole ids.
     fn sums_up(&self, id: &str) -> bool {
+        if 2 * id.len() >= self.longest || !is_digits(id) {
+            return false;
+        }
         let cells = (0..self.count).filter(|place| *place != self.id_place());
         let mut cells = cells.map(|place| self.field(place).trim_ascii());
         let label = cells.find(|cell| !cell.is_empty()).unwrap_or_default();
@@ -210,7 +213,7 @@ impl CsvRows {
                 .iter()
                 .any(|it| it.as_bytes().eq_ignore_ascii_case(word))
         };
-        is_digits(id) && 2 * id.len() < self.longest && words.any(is_total)
+        words.any(is_total)
     }
 
     /// How many cells the record has if it is whole.
@@ -338,8 +341,9 @@ impl RowReader for CsvRows {
             }
             if !self.is_empty_row() {
                 let id = self.field(self.id_place()).trim_ascii();
-                let is_number = id.iter().all(u8::is_ascii_digit);
-                self.longest = self.longest.max(if is_number { id.len() } else { 0 });
+                if id.len() > self.longest && id.iter().all(u8::is_ascii_digit) {
+                    self.longest = id.len();
+                }
                 return Ok(true);
             }
         }

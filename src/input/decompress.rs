@@ -61,7 +61,10 @@ impl Compression {
     }
 
     /// The bytes of `reader`, decompressed.
-    pub(super) fn decode(self, reader: impl BufRead + 'static) -> io::Result<Box<dyn Read>> {
+    pub(super) fn decode(
+        self,
+        reader: impl BufRead + Send + 'static,
+    ) -> io::Result<Box<dyn Read + Send>> {
         Ok(match self {
             // Within another one, which is refused.
             Self::Zip => Box::new(reader),

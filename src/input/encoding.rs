@@ -25,7 +25,7 @@ pub(super) fn detect(head: &[u8]) -> (Unit, usize) {
 }
 
 /// `reader`, which stands behind the mark, as UTF-8.
-pub(super) fn decode(reader: impl Read + 'static, unit: Unit) -> Box<dyn Read> {
+pub(super) fn decode(reader: impl Read + Send + 'static, unit: Unit) -> Box<dyn Read + Send> {
     let Some(unit) = unit else {
         return Box::new(reader);
     };

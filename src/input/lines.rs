@@ -15,7 +15,7 @@ use super::row::{Field, RowProblem};
 pub const ROW_BYTES_MAX: usize = 1024 * 1024;
 
 /// A decompressed text in UTF-8, which may hold bytes that are not.
-pub(super) type Text = Box<dyn BufRead>;
+pub(super) type Text = Box<dyn BufRead + Send>;
 
 /// Reads line by line into one buffer.
 pub(super) struct LineReader {

@@ -3,7 +3,7 @@
 //! [`InputSource`] is the main type: it opens a file of ids in any shape an export has. The shapes are CSV,
 //! TSV, JSON Lines, a JSON array, a plain list, a sheet of a workbook; compressed or not; UTF-8 or UTF-16.
 //! It finds out which columns mean something, and lends one row after another. Memory does not grow with
-//! the file, a workbook apart: one row is held at a time, and a row is at most [`ROW_BYTES_MAX`] long.
+//! the file, a workbook apart: few rows are held at a time, and a row is at most [`ROW_BYTES_MAX`] long.
 //!
 //! ```text
 //! file ─▶ decompress ─▶ cap ─▶ encoding (to UTF-8) ─▶ csv │ jsonl │ json │ ids ─▶ Record
@@ -18,6 +18,7 @@
 //! is `plan`'s. An id is text from the cell to the request and is never a number on the way.
 
 mod archive;
+mod batch;
 mod csv;
 mod decompress;
 mod encoding;

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::domain::Record;
+use crate::domain::{Record, Text};
 
 use super::mapping::{Columns, FIELDS, NO_COLUMN, known_id, known_place};
 use super::row::{Field, RowProblem, echo, is_digits, trim_cell};
@@ -138,6 +138,13 @@ fn not_json(json: &str) -> RowProblem {
 /// A record with nothing but the id that `value` is.
 fn record_with_id(value: &RawValue) -> Result<Record<'_>, RowProblem> {
     let raw = value.get();
+    if is_digits(raw) {
+        let id = Cow::Borrowed(raw);
+        return Ok(Record {
+            id,
+            ..Record::default()
+        });
+    }
     let echoed = echo(raw);
     let (code, reason) = match raw.as_bytes().first() {
         Some(b'"') => {
@@ -146,13 +153,6 @@ fn record_with_id(value: &RawValue) -> Result<Record<'_>, RowProblem> {
             return Ok(Record {
                 trimmed: bare.len() < text.len(),
                 id: bare,
-                ..Record::default()
-            });
-        }
-        Some(_) if is_digits(raw) => {
-            let id = Cow::Borrowed(raw);
-            return Ok(Record {
-                id,
                 ..Record::default()
             });
         }
@@ -212,7 +212,13 @@ fn trimmed(text: Cow<'_, str>) -> Cow<'_, str> {
 
 /// The text of a JSON string.
 fn string_of(value: &RawValue, field: Field) -> Result<Cow<'_, str>, RowProblem> {
-    let text = serde_json::from_str(value.get()).map(|Unescaped(text)| text);
+    let raw = value.get();
+    let bare = raw.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
+    // Nearly none holds an escape, and the others were read when the object was.
+    if let Some(text) = bare.filter(|text| !text.contains('\\')) {
+        return Ok(Cow::Borrowed(text));
+    }
+    let text = serde_json::from_str(raw).map(|Text(text)| text);
     text.map_err(|_| {
         let reason = format!("the {field} holds an escape that is no character");
         RowProblem::new(field, "not_text", reason)
@@ -348,7 +354,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut pairs = Vec::with_capacity(8);
-                while let Some((Unescaped(key), value)) = map.next_entry()? {
+                while let Some((Text(key), value)) = map.next_entry()? {
                     pairs.push((key, value));
                 }
                 Ok(Object(pairs))
@@ -358,7 +364,3 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
         deserializer.deserialize_map(Pairs)
     }
 }
-
-/// A text borrowed from the input where it holds no escape; serde's own `Cow` always copies.
-#[derive(Deserialize)]
-struct Unescaped<'a>(#[serde(borrow)] Cow<'a, str>);

@@ -1,12 +1,11 @@
 //! A file as UTF-8 text: found, decompressed, held to a size, decoded. Its digest is taken while it is read.
 //! Standard input is copied to a file, since a plan may read its input more than once.
 
-use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read, Seek as _};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -112,7 +111,7 @@ pub(super) fn read_copy(path: &Path, copy: File) -> Result<TextFile, InputError>
 /// of `buffer_bytes`.
 pub(super) fn read_text(
     path: &Path,
-    file: impl Read + 'static,
+    file: impl Read + Send + 'static,
     size: u64,
     buffer_bytes: usize,
 ) -> Result<TextFile, InputError> {
@@ -121,11 +120,11 @@ pub(super) fn read_text(
     let (magic, file) =
         peek(BufReader::with_capacity(buffer_bytes, file), MAGIC_BYTES).map_err(failed)?;
     let compression = Compression::of_magic(&magic);
-    let plain: Box<dyn Read> = match compression {
+    let plain: Box<dyn Read + Send> = match compression {
         Some(compression) => compression.decode(file).map_err(failed)?,
         None => Box::new(file),
     };
-    let plain: Box<dyn Read> = Box::new(Capped::new(plain, compression, size));
+    let plain: Box<dyn Read + Send> = Box::new(Capped::new(plain, compression, size));
     let (mark, mut plain) = peek(buffered(plain), MAGIC_BYTES).map_err(failed)?;
     let (unit, mark_bytes) = encoding::detect(&mark);
     io::copy(&mut (&mut plain).take(mark_bytes as u64), &mut io::sink()).map_err(failed)?;
@@ -193,28 +192,28 @@ pub fn fingerprint(path: &Path) -> Result<Fingerprint, InputError> {
 pub(super) struct Digest {
     file: File,
     /// Of the bytes so far, and how many they are.
-    taken: Rc<RefCell<(Sha256, u64)>>,
+    taken: Arc<Mutex<(Sha256, u64)>>,
 }
 
 impl Digest {
     /// Reads `file`.
     pub(super) fn new(file: File) -> Self {
-        let taken = Rc::default();
+        let taken = Arc::default();
         Self { file, taken }
     }
 
     /// A second reader of the same open file: each goes on where the other is.
     pub(super) fn share(&self) -> io::Result<Self> {
-        let (file, taken) = (self.file.try_clone()?, Rc::clone(&self.taken));
+        let (file, taken) = (self.file.try_clone()?, Arc::clone(&self.taken));
         Ok(Self { file, taken })
     }
 
     /// Reads what is left, and gives the digest of the whole file.
     pub(super) fn finish(self) -> io::Result<Fingerprint> {
-        let taken = Rc::clone(&self.taken);
+        let taken = Arc::clone(&self.taken);
         let mut rest = BufReader::with_capacity(BUFFER_BYTES, self);
         io::copy(&mut rest, &mut io::sink())?;
-        let (hasher, size) = &*taken.borrow();
+        let (hasher, size) = &*taken.lock().unwrap_or_else(PoisonError::into_inner);
         let mut sha256 = String::with_capacity(64);
         for byte in hasher.clone().finalize() {
             // Writing to a string cannot fail.
@@ -228,7 +227,8 @@ impl Digest {
 impl Read for Digest {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read(buffer)?;
-        let (hasher, size) = &mut *self.taken.borrow_mut();
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let (hasher, size) = &mut *taken;
         hasher.update(&buffer[..count]);
         *size += count as u64;
         Ok(count)

@@ -40,7 +40,7 @@ impl RowProblem {
 }
 
 /// The reader of a format.
-pub(super) trait RowReader {
+pub(super) trait RowReader: Send {
     /// Goes on to the next row; `false`: there is none.
     fn advance(&mut self) -> io::Result<bool>;
 

@@ -4,11 +4,14 @@ use std::cell::Cell;
 use std::fmt;
 use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::{self, Builder};
 
 use memchr::memchr2;
 
 use crate::domain::{OutcomeEntry, Position, Record, RunOptions};
 
+use super::batch::RowBatch;
 use super::csv::CsvRows;
 use super::decompress::Compression;
 use super::error::{InputError, Underlined};
@@ -28,6 +31,9 @@ use super::workbook::ReadSheet;
 
 /// The first letters of the name of the column of codes in a report's files.
 const CODES: &str = "userpurge_code";
+
+/// How many batches of rows may be read ahead.
+const BATCHES: usize = 4;
 
 /// How an input is to be read.
 #[derive(Debug, Clone, Default)]
@@ -318,7 +324,7 @@ impl InputSource {
         }
     }
 
-    /// Shows `take` every row that is left, in the order of the file.
+    /// Shows `take` every row that is left, in the order of the file, while a thread of its own reads on.
     ///
     /// # Errors
     ///
@@ -327,10 +333,38 @@ impl InputSource {
         &mut self,
         mut take: impl FnMut(Position, &Result<Record<'_>, RowProblem>),
     ) -> Result<(), InputError> {
-        while let Some(position) = self.advance()? {
-            take(position, &self.content());
+        let path = self.path.clone();
+        let failed = |source| InputError::of_reading(&path, 1, source);
+        thread::scope(|scope| {
+            let (to_take, batches) = sync_channel(BATCHES);
+            let read = move || self.read_batches(&to_take);
+            let thread = Builder::new().name("input".to_owned());
+            let reader = thread.spawn_scoped(scope, read).map_err(failed)?;
+            for batch in batches {
+                batch.show(&mut take);
+            }
+            let gone = |_| Err(failed(io::Error::other("the thread that reads has ended")));
+            reader.join().unwrap_or_else(gone)
+        })
+    }
+
+    /// Sends the rows that are left, also those before one that cannot be read.
+    fn read_batches(&mut self, to_take: &SyncSender<RowBatch>) -> Result<(), InputError> {
+        let mut next = Ok(Some(self.position));
+        while let Ok(Some(_)) = next {
+            let mut batch = RowBatch::default();
+            next = self.advance();
+            while let Ok(Some(position)) = next
+                && batch.push(position, self.content())
+            {
+                next = self.advance();
+            }
+            // Whoever takes them has ended only if that thread panicked.
+            if to_take.send(batch).is_err() {
+                break;
+            }
         }
-        Ok(())
+        next.map(drop)
     }
 
     /// The cells of the row that [`InputSource::advance`] went to, or why they cannot be read. A row that a
