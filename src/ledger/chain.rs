@@ -122,24 +122,19 @@ pub(super) fn decode(line: &mut [u8]) -> Result<Entry, serde_json::Error> {
     if from >= to || line[from] != b',' {
         return from_slice(line);
     }
-    let kind = String::from_utf8_lossy(kind).into_owned();
-    let whole = (line[from], line[to]);
+    let read: fn(&[u8]) -> Result<Entry, serde_json::Error> = match kind {
+        b"plan" => |it| from_slice(it).map(Entry::Plan),
+        b"unsent" => |it| from_slice(it).map(Entry::Unsent),
+        b"intent" => |it| from_slice(it).map(Entry::Intent),
+        b"job" => |it| from_slice(it).map(Entry::Bulk),
+        b"attempt" => |it| from_slice(it).map(Entry::Attempt),
+        b"step" => |it| from_slice(it).map(Entry::Step),
+        b"outcome" => |it| from_slice(it).map(Entry::Outcome),
+        b"request" => |it| from_slice(it).map(Entry::Request),
+        b"verify" => |it| from_slice(it).map(Entry::Verify),
+        _ => return from_slice(line),
+    };
     // A brace in the place of the comma on either side makes an object.
     (line[from], line[to]) = (b'{', b'}');
-    let fields = &line[from..=to];
-    match kind.as_str() {
-        "plan" => from_slice(fields).map(Entry::Plan),
-        "unsent" => from_slice(fields).map(Entry::Unsent),
-        "intent" => from_slice(fields).map(Entry::Intent),
-        "job" => from_slice(fields).map(Entry::Bulk),
-        "attempt" => from_slice(fields).map(Entry::Attempt),
-        "step" => from_slice(fields).map(Entry::Step),
-        "outcome" => from_slice(fields).map(Entry::Outcome),
-        "request" => from_slice(fields).map(Entry::Request),
-        "verify" => from_slice(fields).map(Entry::Verify),
-        _ => {
-            (line[from], line[to]) = whole;
-            from_slice(line)
-        }
-    }
+    read(&line[from..=to])
 }

@@ -3,10 +3,13 @@
 //! It takes no lock: a ledger that is being written can be read, and what is not there yet is a torn
 //! tail or nothing.
 
+use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::mem;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, PoisonError};
 use std::thread::{self, Builder};
 use std::time::UNIX_EPOCH;
 
@@ -26,8 +29,10 @@ const FILES_MAX: usize = 100_000;
 /// How much is read from the file at once, in bytes.
 const READ_BYTES: usize = 256 * 1024;
 
-/// How many blocks of lines are decoded at once: `status` of a million rows has 1.5 seconds.
-const BLOCKS: usize = 2;
+/// How many blocks of lines are under way, and how many threads decode them: `status` of a million rows has 1.5
+/// seconds.
+const BLOCKS: usize = 8;
+const DECODERS: usize = 2;
 
 /// A last line that a crash left without its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +65,9 @@ pub fn written_at(path: &Path) -> Option<Time> {
 
 /// The entry and the chain of a line, or its damage.
 type Checked = Result<(Entry, LedgerHead), LedgerDamage>;
+
+/// Lines that follow a chain, and who is told what they hold.
+type Block = (LedgerHead, Vec<u8>, SyncSender<Vec<(u64, Checked)>>);
 
 /// Reads the entries of a ledger in order.
 #[derive(Debug)]
@@ -201,39 +209,39 @@ impl<R: Read> LedgerReader<R> {
             self.line.clear();
         }
         let mut previous = self.head;
-        let mut ready: Vec<Vec<(u64, Checked)>> = Vec::new();
-        // Bounded by the blocks of the file.
-        loop {
-            let mut blocks = Vec::with_capacity(BLOCKS);
-            while blocks.len() < BLOCKS
-                && let Some(lines) = read_block(&mut self.source, &mut self.line).map_err(failed)?
-            {
-                // Each block is checked on its own, and trusts the digest that the block before ends with.
-                // That digest is checked with the block before: an error there discards this one too.
-                let begins = mem::replace(&mut previous, stated(&lines));
-                blocks.push((begins, lines));
+        let (to_check, blocks) = sync_channel::<Block>(BLOCKS);
+        let blocks = Mutex::new(blocks);
+        thread::scope(|scope| {
+            let to_check = to_check;
+            for _ in 0..DECODERS {
+                let thread = Builder::new().name("ledger-decode".to_owned());
+                let check = || check_blocks(&blocks);
+                thread.spawn_scoped(scope, check).map_err(failed)?;
             }
-            let is_end = blocks.is_empty();
-            let checked_lines = mem::take(&mut ready);
-            ready = thread::scope(|scope| {
-                let mut threads = Vec::with_capacity(BLOCKS);
-                for (begins, lines) in blocks {
-                    let check = move || check_block(begins, lines);
-                    let thread = Builder::new().name("ledger-decode".to_owned());
-                    threads.push(thread.spawn_scoped(scope, check).map_err(failed)?);
+            let mut under_way = VecDeque::new();
+            // Bounded by the blocks of the file.
+            loop {
+                while under_way.len() < BLOCKS
+                    && let Some(lines) =
+                        read_block(&mut self.source, &mut self.line).map_err(failed)?
+                {
+                    // Each block is checked on its own, and trusts the digest that the block before ends with.
+                    // That digest is checked with the block before: an error there discards this one too.
+                    let begins = mem::replace(&mut previous, stated(&lines));
+                    let (done, checked) = sync_channel(1);
+                    let _ = to_check.send((begins, lines, done));
+                    under_way.push_back(checked);
                 }
-                for (length, checked) in checked_lines.into_iter().flatten() {
+                let Some(oldest) = under_way.pop_front() else {
+                    return Ok(());
+                };
+                let gone = |_| failed(io::Error::other("a thread that decodes it has ended"));
+                for (length, checked) in oldest.recv().map_err(gone)? {
                     let (link, entry) = self.take(length, checked)?;
                     see(&link, &entry)?;
                 }
-                let gone = |_| failed(io::Error::other("a thread that decodes it has ended"));
-                let ready = threads.into_iter().map(|it| it.join().map_err(gone));
-                ready.collect::<Result<_, _>>().map_err(E::from)
-            })?;
-            if is_end {
-                return Ok(());
             }
-        }
+        })
     }
 
     /// The unfinished line at which reading stopped; `None`: none, or nothing was read yet.
@@ -310,14 +318,30 @@ pub(super) fn decode(previous: LedgerHead, line: &mut [u8]) -> Checked {
     Ok((entry, head))
 }
 
+/// Checks the blocks that come.
+fn check_blocks(blocks: &Mutex<Receiver<Block>>) {
+    loop {
+        let next = blocks.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok((begins, lines, done)) = next else {
+            return;
+        };
+        // Nobody waits for it behind a damaged one.
+        let _ = done.send(check_block(begins, lines));
+    }
+}
+
 /// The entries of lines that follow `previous`, with each line's length, up to a damaged one.
 fn check_block(mut previous: LedgerHead, mut lines: Vec<u8>) -> Vec<(u64, Checked)> {
     let mut all = Vec::new();
-    for line in lines.split_inclusive_mut(|byte| *byte == b'\n') {
-        let length = line.len() as u64;
+    let mut rest = &mut *lines;
+    // Bounded by the lines: each turn takes one of them.
+    while !rest.is_empty() {
+        let length = memchr::memchr(b'\n', rest).map_or(rest.len(), |feed| feed + 1);
+        let (line, behind) = mem::take(&mut rest).split_at_mut(length);
+        rest = behind;
         let checked = decode(previous, line);
         let head = checked.as_ref().ok().map(|(_, head)| *head);
-        all.push((length, checked));
+        all.push((length as u64, checked));
         match head {
             Some(head) => previous = head,
             None => break,
@@ -337,10 +361,11 @@ fn stated(lines: &[u8]) -> LedgerHead {
 /// block's first line was begun. `None`: there is no more than `begun`.
 fn read_block(source: &mut impl Read, begun: &mut Vec<u8>) -> io::Result<Option<Vec<u8>>> {
     let mut lines = mem::take(begun);
-    let most = bound("bytes read", 256, READ_BYTES) as u64;
+    let most = bound("bytes read", 256, READ_BYTES);
     loop {
         let from = lines.len();
-        source.take(most).read_to_end(&mut lines)?;
+        lines.reserve_exact(most + 1);
+        source.take(most as u64).read_to_end(&mut lines)?;
         if lines.len() == from {
             *begun = lines;
             return Ok(None);
