@@ -70,7 +70,7 @@ bench: ## Measure parts, wire, makespan and reading beside what people would use
 	tests/benches/wire.sh
 	tests/benches/growth.sh
 	tests/benches/makespan.sh
-	$(CARGO) bench --locked --bench reading
+	bash -c '. tests/benches/programs.sh && USERPURGE=$$USERPURGE $(CARGO) bench --locked --bench reading'
 
 .PHONY: lint
 lint: ## Check format, clippy (pedantic) and the documentation

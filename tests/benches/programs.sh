@@ -3,7 +3,10 @@
 
 if [ -z "${USERPURGE:-}" ]; then
   cargo build --release --locked --quiet
-  USERPURGE=target/release/userpurge
+  # A bench builds the program once more in its place, as the tests want it.
+  mkdir -p target/bench
+  cp target/release/userpurge target/bench/userpurge
+  USERPURGE=target/bench/userpurge
 fi
 if [ -z "${BARE:-}" ]; then
   BARE=$(cargo bench --locked --no-run --bench bare 2>&1 | sed -n 's/^ *Executable .*(\(.*\))$/\1/p')

@@ -79,7 +79,8 @@ impl Of {
             }
             Self::Read(kind) => {
                 let of_kind = all.iter().filter(|it| it.kind == kind);
-                of_kind.filter(|it| !is_bare(it)).map(read).collect()
+                let is_read = |it: &&Measured| !is_bare(it) && it.reader != Reader::Save;
+                of_kind.filter(is_read).map(read).collect()
             }
             Self::Run(who) => grown.iter().filter(|it| it.who == who).map(run).collect(),
         }

@@ -2,12 +2,13 @@
 //! loops over the same files, `status` and `resume` over ledgers. `make bench` runs it.
 //!
 //! It prints two tables of medians and draws `fixtures/bench/growth.svg`, with what `growth.sh` has
-//! measured before in it. Files lie in a folder of
-//! their own under the system's for temporary files, one at a time: 1 GB at most by default.
+//! measured before in it. Files lie in a folder of their own under the system's for temporary files,
+//! one at a time: 1 GB at most by default.
 //!
-//! `READING_ROWS` is the most rows of a file (10,000,000), `READING_LEDGER_ROWS` of a ledger
-//! (1,000,000), `READING_ONLY` the names of the files that are read (all), `READING_ROUNDS` how often
-//! each is measured (5), `READING_CHART` where the picture goes. Called with `make KIND ROWS PATH` it
+//! `USERPURGE` is the program that is measured (the one that the tests are built with), `READING_ROWS`
+//! the most rows of a file (10,000,000), `READING_LEDGER_ROWS` of a ledger (1,000,000), `READING_ONLY`
+//! the names of the files that are read (all), `READING_ROUNDS` how often each is measured (5),
+//! `READING_CHART` where the picture goes. Called with `make KIND ROWS PATH` it
 //! makes one of its files and stops, with `bare-csv|bare-json|bare-value PATH` it reads one; any other
 //! words are refused, since what takes half an hour is to be asked for plainly.
 
@@ -30,16 +31,21 @@ use measure::{Took, median, run};
 use provider::Provider;
 use tokio::time::Instant;
 
-/// The program that is measured.
-const PROGRAM: &str = env!("CARGO_BIN_EXE_userpurge");
+/// The program that is measured: `USERPURGE`, or else the one that the tests are built with.
+fn program() -> PathBuf {
+    let own = || env!("CARGO_BIN_EXE_userpurge").into();
+    std::env::var_os("USERPURGE").map_or_else(own, PathBuf::from)
+}
 
 /// What reads a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reader {
     /// This program, in the mode of that name: a bare loop.
     Bare(&'static str),
-    /// `plan -o`, fingerprint included.
+    /// `plan`, which keeps nothing.
     Plan,
+    /// `plan -o`, which writes every row down and takes the fingerprint.
+    Save,
     Status,
     /// `resume`, up to the first request that deletes.
     Resume,
@@ -49,11 +55,12 @@ impl Reader {
     /// Who reads files of `kind`, what is held against the others first.
     const fn of(kind: Kind) -> &'static [Self] {
         match kind {
-            Kind::Numbers | Kind::Texts => &[Self::Bare("bare-csv"), Self::Plan],
+            Kind::Numbers | Kind::Texts => &[Self::Bare("bare-csv"), Self::Plan, Self::Save],
             Kind::Json => &[
                 Self::Bare("bare-json"),
                 Self::Bare("bare-value"),
                 Self::Plan,
+                Self::Save,
             ],
             Kind::Ledger => &[Self::Status],
             Kind::Unfinished => &[Self::Resume],
@@ -65,7 +72,8 @@ impl Reader {
             Self::Bare("bare-csv") => "bare loop over `csv::ByteRecord`",
             Self::Bare("bare-json") => "bare loop, serde_json to a borrowed struct",
             Self::Bare(_) => "bare loop, serde_json to a `Value`",
-            Self::Plan => "`userpurge plan -o`",
+            Self::Plan => "`userpurge plan`",
+            Self::Save => "`userpurge plan -o`",
             Self::Status => "`userpurge status`",
             Self::Resume => "`userpurge resume`, until it sends",
         }
@@ -76,13 +84,14 @@ impl Reader {
         let file = path.as_os_str();
         match self {
             Self::Bare(mode) => run(folder, &own, [mode.as_ref(), file]),
-            Self::Plan => {
+            Self::Plan => run(folder, &program(), ["plan".as_ref(), file]),
+            Self::Save => {
                 // The one of the last round: a plan takes nothing's place.
                 let _ = std::fs::remove_file(folder.join("file.plan.json"));
                 let output = "-ofile.plan.json".as_ref();
-                run(folder, Path::new(PROGRAM), ["plan".as_ref(), file, output])
+                run(folder, &program(), ["plan".as_ref(), file, output])
             }
-            Self::Status => run(folder, Path::new(PROGRAM), ["status".as_ref(), file]),
+            Self::Status => run(folder, &program(), ["status".as_ref(), file]),
             Self::Resume => resume(folder, path, provider),
         }
     }
@@ -93,7 +102,7 @@ impl Reader {
 fn resume(folder: &Path, path: &Path, provider: &Provider) -> io::Result<Took> {
     let bytes = path.metadata()?.len();
     let begun = Instant::now();
-    let mut child = Command::new(PROGRAM)
+    let mut child = Command::new(program())
         .args(["resume", "--progress=none", "--config=resume.toml"])
         .arg(path)
         .current_dir(folder)

@@ -42,7 +42,8 @@ pub(crate) fn print(all: &[Measured]) {
     for rows in sizes {
         let cells = Kind::ALL.map(|kind| {
             let found = all.iter().find(|it| {
-                it.kind == kind && it.rows == rows && !matches!(it.reader, Reader::Bare(_))
+                let is_other = matches!(it.reader, Reader::Bare(_) | Reader::Save);
+                it.kind == kind && it.rows == rows && !is_other
             });
             found.map_or_else(String::new, cell)
         });
