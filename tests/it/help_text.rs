@@ -259,7 +259,7 @@ fn help_of_audit() {
 
     Examples:
       userpurge audit
-      userpurge audit users.csv.ledger.jsonl --head 5f0c… --json
+      userpurge audit users.csv.ledger.jsonl --head HASH --json
 
     Without --head, lines cut off at the end do not show, nor does a ledger that was rewritten whole:
     note the fingerprint that a run prints at its end, somewhere else.

@@ -15,11 +15,10 @@ use userpurge::provider::ProviderFile;
 use crate::support::World;
 
 /// What may stand in the place of what a text leaves open. The longer ones come first.
-const FILLED: [(&str, &str); 21] = [
+const FILLED: [(&str, &str); 20] = [
     ("--head {}", HEAD_OPTION),
     ("--head {noted}", HEAD_OPTION),
     ("--head HASH", HEAD_OPTION),
-    ("--head 5f0c…", HEAD_OPTION),
     ("--confirm N", "--confirm 3"),
     ("--canary N", "--canary 3"),
     ("--max-delete N", "--max-delete 3"),
