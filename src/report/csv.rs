@@ -71,15 +71,15 @@ impl<'a> End<'a> {
             (false, false) => None,
             (false, true) => Some((
                 "soft_deleted",
-                "soft-deleted so far; the permanent deletion is still to come: `userpurge resume`",
+                "soft-deleted so far; the permanent deletion is still to come, by `resume`",
             )),
             (true, false) => Some((
                 "in_doubt",
-                "a request left and its answer is not recorded; `userpurge resume` settles it",
+                "a request left and its answer is not recorded; `resume` settles it",
             )),
             (true, true) => Some((
                 "in_doubt",
-                "soft-deleted so far; the permanent deletion left and its answer is not recorded: `userpurge resume` settles it",
+                "soft-deleted so far; the permanent deletion left and its answer is not recorded; `resume` settles it",
             )),
         };
         Self {

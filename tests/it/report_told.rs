@@ -131,7 +131,7 @@ fn a_page_reads_so() {
     Began 2026-11-22 09:30:00 UTC
     Ended 2026-11-23 09:30:11 UTC
     From first to last 1 d 0 h
-    Requests sent 4
+    Requests recorded 4
     Where, and as whom acme.example as user 4711 , role admin
     Next userpurge resume users.csv.ledger.jsonl
     Every row
@@ -164,7 +164,7 @@ fn a_page_reads_so() {
     Rows that had ended, over time How many rows were done, not done or skipped at each time, up to all 12, with 1 pause. The time between sessions is left out, and marked. The table beside has the same numbers. break 23 h 59 min 12 6 2026-11-22 09:30 2026-11-23 09:30 2026-11-23 09:30
     done not done skipped still to do
     a server asked to wait
-    At each dashed line the run rested. The break above it takes no room; below it stands when the run went on.
+    At each dashed line the run rested. That takes no room here; the sessions below tell from when to when.
     Rows that had ended
     By (UTC) done not done skipped of all
     2026-11-22 09:30:02 0 1 1 16.66%
@@ -199,7 +199,7 @@ fn a_page_reads_so() {
     From (UTC) Until (UTC) Pauses Waited What waited Why
     2026-11-22 09:30:05 2026-11-22 09:30:40 1 35 s acme, delete 429 with Retry-After: 93
     Not done
-    6 rows in all. userpurge report users.csv.ledger.jsonl --format csv --out report gives them back in failed.csv , with all their columns, to be fixed and run again.
+    6 rows in all. userpurge report users.csv.ledger.jsonl --format csv --out report gives them back in failed.csv , to be fixed and run again; with all their columns, as long as the input is there unchanged.
     1 not_found
     The provider knows no such user. Compare the id and the account with where the list came from, fix the row and run the fixed rows; as it stands, trying it again changes nothing. userpurge report users.csv.ledger.jsonl --format csv --out report
     RecordNotFound Not found
