@@ -4,8 +4,9 @@ use super::reader::Link;
 use super::sent_log::SentLog;
 use super::state::{LedgerState, SESSIONS_MAX, VerificationState};
 use crate::domain::{
-    AccountName, Attempted, Entry, Finding, Intent, LaneStop, Outcome, OutcomeEntry, Paused,
-    PlannedRows, Quota, Requested, SessionStart, Step, StepDone, Time, UnsentRows, Verified,
+    AccountName, Attempted, Counted, Entry, Finding, Intent, LaneStop, Outcome, OutcomeEntry,
+    Paused, PlannedRows, Quota, Requested, SessionStart, Step, StepDone, Time, UnsentRows,
+    Verified,
 };
 
 /// The class of an attempt that the server turned away because of its pace.
@@ -88,35 +89,25 @@ impl LedgerState {
         rows[outcome.index()].insert(row);
         self.unanswered.remove(row);
         self.bulks.leave(row);
+        if outcome.counted() != Counted::Bad || outcome == Outcome::NotFound {
+            self.half_done.remove(row);
+        }
         // Seen before this outcome, so it says nothing of what followed.
         for rows in &mut self.found {
             rows.remove(row);
         }
-        match outcome {
+        if outcome == Outcome::InDoubt {
             // Nothing is settled: a later process must go on with this very step, and know.
-            Outcome::InDoubt => {
-                self.doubtful.insert(row);
-            }
-            // It is given up, which settles nothing either. A time-out among the attempts may have
+            self.doubtful.insert(row);
+        } else if outcome != Outcome::Failed {
+            // Where it is given up, that settles nothing either. A time-out among the attempts may have
             // had its effect. A retry that finds the user gone must know that it was ours.
-            Outcome::Failed => {}
-            Outcome::Deleted
-            | Outcome::AlreadyGone
-            | Outcome::Ordered
-            | Outcome::NotFound
-            | Outcome::Refused
-            | Outcome::Invalid
-            | Outcome::Protected
-            | Outcome::DoneBefore
-            | Outcome::Duplicate
-            | Outcome::Filtered => {
-                self.doubtful.remove(row);
-                self.harmless.remove(row);
-                for rows in self.steps.values_mut() {
-                    rows.remove(row);
-                }
-                self.soft_deleted.remove(row);
+            self.doubtful.remove(row);
+            self.harmless.remove(row);
+            for rows in self.steps.values_mut() {
+                rows.remove(row);
             }
+            self.soft_deleted.remove(row);
         }
     }
 
@@ -165,6 +156,10 @@ impl LedgerState {
         }
         if is_open {
             self.doubtful.insert(row);
+        }
+        if intent.action.steps().first() == Some(&intent.step) {
+            // It is sent once more, so it is not known to be done.
+            self.half_done.remove(row);
         }
         match intent.with {
             Some(first) => self.bulks.join(row, first),
@@ -223,6 +218,7 @@ impl LedgerState {
         self.doubtful.remove(done.row);
         self.bulks.leave(done.row);
         self.steps.entry(done.step).or_default().insert(done.row);
+        self.half_done.insert(done.row);
         if done.step == Step::Delete && done.outcome == Outcome::Deleted {
             self.soft_deleted.insert(done.row);
         }
@@ -237,6 +233,7 @@ impl LedgerState {
         if code == Some(OutcomeEntry::PROTECTED_HALF) {
             // A retry is to know that it was this run.
             self.soft_deleted.insert(row);
+            self.half_done.insert(row);
         }
         if code == Some(OutcomeEntry::SETTLED_UNSEEN) {
             self.settled_unseen.insert(row);

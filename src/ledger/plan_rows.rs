@@ -103,7 +103,7 @@ impl LedgerState {
         AccountPlan {
             ended: ended.good + ended.bad,
             bad: ended.bad,
-            soft_deleted: self.soft_deleted_so_far().intersection_len(&rows),
+            soft_deleted: (&self.half_done - &self.ended).intersection_len(&rows),
             ..AccountPlan::untimed(account.clone(), rows.len())
         }
     }

@@ -70,6 +70,8 @@ pub struct LedgerState {
     pub(super) steps: BTreeMap<Step, RoaringTreemap>,
     /// Those of them whose soft deletion was this run's.
     pub(super) soft_deleted: RoaringTreemap,
+    /// The rows that are not done but for their first step, which leaves the user soft-deleted.
+    pub half_done: RoaringTreemap,
     /// Rows with an intent that nothing has answered.
     pub(super) unanswered: RoaringTreemap,
     /// Rows of which an earlier request may have had its effect.
@@ -229,6 +231,7 @@ impl LedgerState {
         let more = [
             &mut self.ended,
             &mut self.soft_deleted,
+            &mut self.half_done,
             &mut self.unanswered,
             &mut self.doubtful,
             &mut self.on_protect_list,
@@ -337,7 +340,7 @@ impl LedgerState {
 
     /// Whether a deletion of the user of `row` was begun, and may have had an effect.
     pub fn is_begun(&self, row: u64) -> bool {
-        self.steps_done(row) > 0 || self.soft_deleted.contains(row) || self.is_in_doubt(row)
+        self.half_done.contains(row) || self.is_in_doubt(row)
     }
 
     /// Whether this run deleted the row's user, softly at least, as far as is known.
@@ -371,12 +374,6 @@ impl LedgerState {
     pub fn steps_done(&self, row: u64) -> usize {
         let sets = self.steps.values();
         sets.filter(|rows| rows.contains(row)).count()
-    }
-
-    /// The rows that have no outcome yet and whose first step is done, which leaves the user soft-deleted.
-    pub fn soft_deleted_so_far(&self) -> RoaringTreemap {
-        let steps = self.steps.values();
-        steps.fold(RoaringTreemap::new(), |all, rows| all | rows) - &self.ended
     }
 
     /// The rows of which a request left that nothing has answered or settled: the next step of such

@@ -133,13 +133,11 @@ impl Report {
                 Value::Bool(true) => String::new(),
                 value => value.to_string(),
             };
-            match value {
-                Value::Array(values) => {
-                    let values = values.into_iter().map(in_words);
-                    pairs.extend(values.map(|it| (option.clone(), it)));
-                }
-                value => pairs.push((option, in_words(value))),
-            }
+            let values = match value {
+                Value::Array(values) => values,
+                value => vec![value],
+            };
+            pairs.extend(values.into_iter().map(|it| (option.clone(), in_words(it))));
         }
         pairs
     }

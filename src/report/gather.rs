@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::document::{ActionDone, InputTold, LedgerTold, Report};
 use super::pauses::{self, Pause};
-use super::reasons::{Reasons, each_outcome};
+use super::reasons::{Reasons, each_outcome, phrase};
 use super::refs::{Refs, counted_elsewhere, stand_ins};
 use super::sessions::Sessions;
 use super::summary::Summary;
@@ -163,7 +163,7 @@ impl Collector {
     fn outcome(&mut self, entry: &OutcomeEntry) {
         let was = self.state.counted(entry.position.row);
         self.timeline.row(entry.at, was, entry.counted());
-        self.reasons.apply(was, entry);
+        self.reasons.apply(was, &phrase(entry, &self.state));
         *self.sessions.last().sums.slot(entry.counted()) += 1;
     }
 
@@ -176,7 +176,7 @@ impl Collector {
         }
         each_outcome(&self.state, |entry| {
             if wanted.contains(entry.position.row) {
-                self.reasons.list(entry);
+                self.reasons.list(entry, &self.state);
             }
         })?;
         self.state.each_ref(|row, it| self.reasons.refer(row, it))

@@ -1,6 +1,7 @@
 //! The rows that somebody has to look at, grouped by reason, in bounded memory. Each group has the
 //! numbers of its rows and lines, told as spans of lines, and a few rows whole.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -8,6 +9,7 @@ use roaring::RoaringTreemap;
 use serde::Serialize;
 
 use super::advice;
+use super::text::SOFT_DELETED;
 use crate::domain::{AccountName, Action, Counted, Entry, Outcome, OutcomeEntry, UserId};
 use crate::ledger::{LedgerError, LedgerState};
 use crate::words::{count, grouped};
@@ -65,19 +67,20 @@ pub struct BadRow {
     /// The admin's own reference.
     #[serde(rename = "ref")]
     pub reference: Option<String>,
+    /// Whether its first step is done, so that the user is soft-deleted.
+    pub soft_deleted: bool,
 }
 
-impl BadRow {
-    fn of(entry: &OutcomeEntry) -> Self {
-        Self {
-            row: entry.position.row,
-            line: entry.position.line,
-            account: entry.account.clone(),
-            action: entry.action,
-            id: entry.id.clone(),
-            reference: entry.reference.clone(),
-        }
+/// The end of a row in the words of a report: they say so if its user is soft-deleted by now.
+pub(super) fn phrase<'e>(entry: &'e OutcomeEntry, state: &LedgerState) -> Cow<'e, OutcomeEntry> {
+    let message = entry.said.message.as_deref();
+    let message = message.unwrap_or(entry.outcome.name());
+    if !state.half_done.contains(entry.position.row) || message.contains("soft-deleted") {
+        return Cow::Borrowed(entry);
     }
+    let mut told = entry.clone();
+    told.said.message = Some(format!("{SOFT_DELETED}; {message}"));
+    Cow::Owned(told)
 }
 
 /// The key of equal reasons of two rows: the outcome, whether these are further reasons, the code, and
@@ -173,10 +176,19 @@ impl Reasons {
     }
 
     /// An outcome of a row that is [wanted](Reasons::wanted); the last one counts.
-    pub(super) fn list(&mut self, entry: &OutcomeEntry) {
+    pub(super) fn list(&mut self, entry: &OutcomeEntry, state: &LedgerState) {
         let row = entry.position.row;
         if let Some(group) = self.0.values_mut().find(|it| it.rows.contains(row)) {
-            group.listed.insert(row, BadRow::of(entry));
+            let listed = BadRow {
+                row,
+                line: entry.position.line,
+                account: entry.account.clone(),
+                action: entry.action,
+                id: entry.id.clone(),
+                reference: entry.reference.clone(),
+                soft_deleted: state.half_done.contains(row),
+            };
+            group.listed.insert(row, listed);
         }
     }
 

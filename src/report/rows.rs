@@ -10,7 +10,8 @@ use std::path::Path;
 use roaring::RoaringTreemap;
 
 use super::csv::{End, Sheet, file_of};
-use super::text::{SOFT_DELETED, counted};
+use super::reasons::phrase;
+use super::text::{SOFT_DELETED, counted, with};
 use crate::domain::{Counted, Outcome, OutcomeEntry, Position, ProviderKind};
 use crate::ledger::{LedgerError, LedgerState, Outcomes};
 use crate::words::count;
@@ -32,8 +33,8 @@ pub struct RowsBack<'a, W: Write> {
     ids_are_digits: bool,
     /// Rows that are in another ledger's files.
     elsewhere: RoaringTreemap,
-    /// The pending rows whose user is soft-deleted.
-    soft_deleted: RoaringTreemap,
+    /// The rows whose user is soft-deleted, and no more.
+    half_done: RoaringTreemap,
     duplicates: u64,
     count: u64,
 }
@@ -58,7 +59,7 @@ impl<'a, W: Write> RowsBack<'a, W> {
             sheets,
             outcomes,
             ids_are_digits: ids_are_digits(state),
-            soft_deleted: state.soft_deleted_so_far() - &elsewhere,
+            half_done: &state.half_done - &elsewhere,
             elsewhere,
             duplicates: 0,
             count: 0,
@@ -79,9 +80,10 @@ impl<'a, W: Write> RowsBack<'a, W> {
         let entry = self.outcomes.get(row)?;
         let outcome = entry.as_ref().map(|entry| entry.outcome);
         self.duplicates += u64::from(outcome == Some(Outcome::Duplicate));
-        let (in_doubt, begun) = (self.state.is_in_doubt(row), self.soft_deleted.contains(row));
+        let (in_doubt, begun) = (self.state.is_in_doubt(row), self.half_done.contains(row));
         let pending = || End::pending(line, in_doubt, begun);
-        let end = entry.as_ref().map_or_else(pending, End::of);
+        let words = entry.as_ref().map(|entry| phrase(entry, self.state));
+        let end = words.as_deref().map_or_else(pending, End::of);
         // A pending row is not processed either.
         let ended = entry.as_ref().map(OutcomeEntry::counted);
         let kind = ended.unwrap_or(Counted::Skipped);
@@ -118,16 +120,15 @@ impl<'a, W: Write> RowsBack<'a, W> {
     /// The text about the files written to `folder`.
     fn describe(&self, folder: &Path, written: &[(u64, u64)]) -> String {
         let mut text = String::new();
+        let ended = self.half_done.intersection_len(&self.state.ended);
         for (kind, (rows, _)) in Counted::ALL.into_iter().zip(written) {
             let path = folder.join(file_of(kind));
-            // Writing to a string cannot fail; so below.
-            let _ = write!(text, "{}: {}", path.display(), count(*rows, "row"));
-            let begun = self.soft_deleted.len();
-            let known = counted([(self.duplicates, "duplicate"), (begun, SOFT_DELETED)]);
-            if kind == Counted::Skipped && !known.is_empty() {
-                let _ = write!(text, " ({known})");
-            }
-            text.push('\n');
+            let duplicates = [0, 0, self.duplicates][kind as usize];
+            let soft_deleted = [0, ended, self.half_done.len() - ended][kind as usize];
+            let known = counted([(duplicates, "duplicate"), (soft_deleted, SOFT_DELETED)]);
+            let rows = with(count(*rows, "row"), &known);
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{}: {rows}", path.display());
         }
         text
     }

@@ -28,9 +28,11 @@ pub struct Summary {
     /// permanently deleted yet.
     #[serde(rename = "steps_done", serialize_with = "steps_done")]
     pub soft_deleted: u64,
+    /// How many rows ended otherwise than well behind such a step.
+    pub half_done: u64,
     /// The accounts with rows.
     pub accounts: BTreeMap<AccountName, AccountSummary>,
-    /// How many requests were sent.
+    /// How many requests the ledger records: a deleting one before it leaves, another once it is answered.
     pub requests: u64,
     /// How many of them the servers turned away because of their pace.
     pub throttled: u64,
@@ -118,7 +120,8 @@ impl Summary {
             state: run_state,
             rows: counts.total(),
             outcomes: counts,
-            soft_deleted: state.soft_deleted_so_far().len(),
+            soft_deleted: state.half_done.difference_len(&state.ended),
+            half_done: state.half_done.intersection_len(&state.ended),
             settled_unseen: state.settled_unseen.len(),
             accounts: accounts(state),
             requests: state.requests,
@@ -161,6 +164,7 @@ impl Summary {
             own.outcomes.add(&account.outcomes);
         }
         self.soft_deleted += other.soft_deleted;
+        self.half_done += other.half_done;
         self.requests += other.requests;
         self.throttled += other.throttled;
         self.settled_unseen += other.settled_unseen;

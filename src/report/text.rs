@@ -14,7 +14,7 @@ const ACCOUNTS_MAX: usize = 3;
 pub(super) const SOFT_DELETED: &str = "soft-deleted so far";
 
 /// The text about deleted rows of which nobody knows whether there was a user.
-pub(super) const UNSEEN: &str = "no clear answer; not there afterwards";
+const UNSEEN: &str = "without a clear answer, not there afterwards";
 
 /// The text about protected rows that are skipped.
 pub(super) const ON_LIST: &str = "on the protect list";
@@ -137,17 +137,30 @@ fn requests(summary: &Summary) -> String {
 
 /// The rows that have no outcome, and what is known of some of them; then those that are skipped.
 fn pending(summary: &Summary) -> String {
-    let running = summary.state == RunState::Running;
-    let open = [
-        (summary.unanswered, "sent, answer missing"),
-        (summary.in_jobs, "in a job that the provider still works on"),
-    ];
-    let open = open.into_iter().filter(|_| !running);
-    let known = std::iter::once((summary.soft_deleted, SOFT_DELETED)).chain(open);
-    let pending = with_parts(summary.outcomes.pending, known);
+    let pending = with(grouped(summary.outcomes.pending), &known(summary, None));
     match outcomes(summary, Counted::Skipped) {
         none if none == "0" => pending,
         skipped => format!("{pending}; skipped {skipped}"),
+    }
+}
+
+/// What is known of some of the rows that count so; `None`: of those that are pending.
+pub(super) fn known(summary: &Summary, rows: Option<Counted>) -> String {
+    match rows {
+        Some(Counted::Good) => counted([
+            (summary.settled_unseen, UNSEEN),
+            (summary.standing, "still there when asked"),
+        ]),
+        Some(Counted::Bad) => counted([(summary.half_done, SOFT_DELETED)]),
+        Some(Counted::Skipped) => String::new(),
+        None if summary.state == RunState::Running => {
+            counted([(summary.soft_deleted, SOFT_DELETED)])
+        }
+        None => counted([
+            (summary.soft_deleted, SOFT_DELETED),
+            (summary.unanswered, "sent, answer missing"),
+            (summary.in_jobs, "in a job that the provider still works on"),
+        ]),
     }
 }
 
@@ -158,11 +171,11 @@ pub(super) fn counted<'w>(parts: impl IntoIterator<Item = (u64, &'w str)>) -> St
     parts.collect::<Vec<_>>().join(", ")
 }
 
-/// `n` with what is known of some of them.
-fn with_parts<'w>(n: u64, parts: impl IntoIterator<Item = (u64, &'w str)>) -> String {
-    match counted(parts) {
-        parts if parts.is_empty() => grouped(n),
-        parts => format!("{} ({parts})", grouped(n)),
+/// `rows` with what is `known` of some of them.
+pub(super) fn with(rows: String, known: &str) -> String {
+    match known {
+        "" => rows,
+        _ => format!("{rows} ({known})"),
     }
 }
 
@@ -174,12 +187,10 @@ fn outcomes(summary: &Summary, class: Counted) -> String {
         let name = if is_listed { ON_LIST } else { it.name() };
         (counts.of_counted(it, class), name)
     });
-    let text = with_parts(counts.counted(class), parts);
-    match grouped(summary.settled_unseen) {
-        unseen if class == Counted::Good && summary.settled_unseen > 0 => {
-            format!("{text}, {unseen} of them: {UNSEEN}")
-        }
-        _ => text,
+    let text = with(grouped(counts.counted(class)), &counted(parts));
+    match known(summary, Some(class)) {
+        known if known.is_empty() => text,
+        known => format!("{text}, of them {known}"),
     }
 }
 

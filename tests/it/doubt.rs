@@ -140,7 +140,7 @@ fn who_is_not_there_after_a_lost_answer_and_was_never_seen_is_told_apart() {
     world.ask_at(&front.base());
     let done = world.call(&run("users.csv", "chat", "delete")).code(0);
     assert_eq!(ends(&world), ["deleted+ settled_unseen"; 2]);
-    let told = "2 of them: no clear answer; not there afterwards";
+    let told = "of them 2 without a clear answer, not there afterwards";
     done.says(told);
     world.call(&["status", LEDGER]).code(0).says(told);
     assert_eq!(world.status(LEDGER)["settled_unseen"], 2);
@@ -151,7 +151,7 @@ fn who_is_not_there_after_a_lost_answer_and_was_never_seen_is_told_apart() {
             .code(0);
         let text = world.read(&out);
         assert!(
-            text.contains("no clear answer; not there afterwards"),
+            text.contains("without a clear answer, not there afterwards"),
             "{text}"
         );
     }

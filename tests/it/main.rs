@@ -34,6 +34,7 @@ mod foreign_configuration;
 #[cfg(debug_assertions)]
 mod fuzz;
 mod guard;
+mod half_done;
 mod help;
 mod help_text;
 mod hostile;

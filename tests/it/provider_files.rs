@@ -229,7 +229,7 @@ fn who_is_not_there_after_a_request_without_a_clear_answer_is_told_apart() {
             );
             if end == "deleted" {
                 done.code(0)
-                    .says("1 of them: no clear answer; not there afterwards");
+                    .says("of them 1 without a clear answer, not there afterwards");
             }
         }
     });

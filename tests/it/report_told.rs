@@ -123,7 +123,7 @@ fn a_page_reads_so() {
     let report = report();
     insta::assert_snapshot!(read_aloud(&plain(&report, &html::render(&report))), @r#"
     userpurge · report of a run
-    4 of 12 rows done, 6 not done, 1 skipped, 1 still to do
+    4 of 12 rows done (1 still there when asked), 6 not done, 1 skipped, 1 still to do
     users.csv
     ! run interrupted ! verification found 1 user still there
     All rows by how they ended 4 done, 6 not done, 1 skipped, 1 still to do. The table below has the same numbers.
@@ -446,6 +446,7 @@ fn the_json_has_these_keys() {
       ],
       "ended_at": "2026-11-23T09:30:11.000Z",
       "good": 4,
+      "half_done": 0,
       "head": "HEAD",
       "input": {
         "delimiter": ",",
@@ -530,7 +531,8 @@ fn the_json_has_these_keys() {
               "id": "9010",
               "line": 11,
               "ref": "GDPR-7",
-              "row": 10
+              "row": 10,
+              "soft_deleted": false
             }
           ],
           "message": "Not found",
@@ -931,7 +933,7 @@ fn the_fullest_summary_has_ten_lines_and_no_control_character() {
 fn the_json_of_status_has_the_promised_shape_and_order() {
     let (_folder, _, report) = report_of(12, &entries());
     let json = serde_json::to_string(&report.summary).unwrap();
-    insta::assert_snapshot!(plain(&report, &json), @r#"{"run_id":"019abcde-0000-7000-8000-000000000001","state":"interrupted","rows":12,"outcomes":{"deleted":3,"already_gone":1,"ordered":0,"not_found":1,"refused":3,"failed":0,"in_doubt":0,"invalid":1,"protected":1,"done_before":0,"duplicate":1,"filtered":0,"pending":1},"steps_done":{"soft_deleted":0},"accounts":{"acme":{"provider":"zendesk","outcomes":{"deleted":3,"already_gone":1,"ordered":0,"not_found":1,"refused":2,"failed":0,"in_doubt":0,"invalid":0,"protected":1,"done_before":0,"duplicate":1,"filtered":0}},"crm":{"provider":"zoho","outcomes":{"deleted":0,"already_gone":0,"ordered":0,"not_found":0,"refused":1,"failed":0,"in_doubt":0,"invalid":0,"protected":0,"done_before":0,"duplicate":0,"filtered":0}}},"requests":4,"throttled":0,"settled_unseen":0,"started_at":"2026-11-22T09:30:00.000Z","ended_at":"2026-11-23T09:30:11.000Z","head":"HEAD","verification":{"at":"2026-11-23T10:30:00.000Z","complete":true,"good_rows":4,"rows":3,"asked":3,"as_asked":1,"standing":1,"under_way":0,"unknown":1,"sample":null},"stops":[]}"#);
+    insta::assert_snapshot!(plain(&report, &json), @r#"{"run_id":"019abcde-0000-7000-8000-000000000001","state":"interrupted","rows":12,"outcomes":{"deleted":3,"already_gone":1,"ordered":0,"not_found":1,"refused":3,"failed":0,"in_doubt":0,"invalid":1,"protected":1,"done_before":0,"duplicate":1,"filtered":0,"pending":1},"steps_done":{"soft_deleted":0},"half_done":0,"accounts":{"acme":{"provider":"zendesk","outcomes":{"deleted":3,"already_gone":1,"ordered":0,"not_found":1,"refused":2,"failed":0,"in_doubt":0,"invalid":0,"protected":1,"done_before":0,"duplicate":1,"filtered":0}},"crm":{"provider":"zoho","outcomes":{"deleted":0,"already_gone":0,"ordered":0,"not_found":0,"refused":1,"failed":0,"in_doubt":0,"invalid":0,"protected":0,"done_before":0,"duplicate":0,"filtered":0}}},"requests":4,"throttled":0,"settled_unseen":0,"started_at":"2026-11-22T09:30:00.000Z","ended_at":"2026-11-23T09:30:11.000Z","head":"HEAD","verification":{"at":"2026-11-23T10:30:00.000Z","complete":true,"good_rows":4,"rows":3,"asked":3,"as_asked":1,"standing":1,"under_way":0,"unknown":1,"sample":null},"stops":[]}"#);
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! The contents of the page: the values for its template beside the report's own fields.
 
 use std::borrow::Borrow;
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use askama::Template;
@@ -14,7 +13,7 @@ use crate::domain::{
     AccountHeader, AgreedBy, Counted, Counts, Outcome, RunState, Time, Verified, escape_controls,
 };
 use crate::report::pauses::Stretch;
-use crate::report::text::{self, ON_LIST, SOFT_DELETED, UNSEEN, again, counted};
+use crate::report::text::{self, ON_LIST, again, counted, known};
 use crate::report::{BadRow, Caller, Point, Reason, Report};
 use crate::words::{count, cut_middle, duration, grouped, shell_path, utc};
 
@@ -180,30 +179,21 @@ impl<'a> Page<'a> {
         let summary = &self.report.summary;
         let mut parts = Vec::new();
         for outcome in self.columns() {
-            let mut means = means(outcome).to_owned();
-            if outcome == Outcome::Deleted && summary.settled_unseen > 0 {
-                let unseen = grouped(summary.settled_unseen);
-                // Writing to a string cannot fail; so below.
-                let _ = write!(means, "; {unseen} of them: {UNSEEN}");
-            }
             // Protected rows are skipped where the protect list has them, and bad else.
             for counted in Counted::ALL {
                 let rows = summary.outcomes.of_counted(outcome, counted);
                 if rows > 0 {
-                    if (outcome, counted) == (Outcome::Protected, Counted::Skipped) {
-                        means = format!("skipped: {ON_LIST}");
-                    }
-                    parts.push((counted.name(), outcome.name(), means.clone(), rows));
+                    let means = match (outcome, counted) {
+                        (Outcome::Protected, Counted::Skipped) => format!("skipped: {ON_LIST}"),
+                        _ => means(outcome).to_owned(),
+                    };
+                    parts.push((counted.name(), outcome.name(), means, rows));
                 }
             }
         }
         let pending = summary.outcomes.pending;
         if pending > 0 {
-            let mut means = "has not ended yet".to_owned();
-            if summary.soft_deleted > 0 {
-                let soft_deleted = grouped(summary.soft_deleted);
-                let _ = write!(means, "; {soft_deleted} {SOFT_DELETED}");
-            }
+            let means = text::with("has not ended yet".to_owned(), &known(summary, None));
             parts.push(("pending", "pending", means, pending));
         }
         parts
@@ -325,25 +315,19 @@ impl<'a> Page<'a> {
 
 /// The run in one sentence.
 pub(in crate::report) fn verdict(report: &Report) -> String {
-    let [(_, done, good), others @ ..] =
-        charts::parts(&report.sums, report.summary.outcomes.pending);
-    let mut text = format!(
-        "{} of {} {done}",
-        grouped(good),
-        count(report.summary.rows, "row")
-    );
-    if report.summary.state == RunState::Running {
-        text.insert_str(0, "At work: ");
-    }
-    for (_, name, rows) in others.into_iter().filter(|(.., rows)| *rows > 0) {
-        // Writing to a string cannot fail; so below.
-        let _ = write!(text, ", {} {name}", grouped(rows));
-    }
-    let soft_deleted = report.summary.soft_deleted;
-    if soft_deleted > 0 {
-        let _ = write!(text, " ({} {SOFT_DELETED})", grouped(soft_deleted));
-    }
-    text
+    let summary = &report.summary;
+    let parts = charts::parts(&report.sums, summary.outcomes.pending);
+    let counted = Counted::ALL.into_iter().map(Some).chain([None]);
+    let parts = counted.zip(parts).filter_map(|(counted, (_, name, rows))| {
+        let known = known(summary, counted);
+        let rows = match (counted, grouped(rows)) {
+            (Some(Counted::Good), rows) => format!("{rows} of {}", count(summary.rows, "row")),
+            (_, rows) => Some(rows).filter(|it| it != "0")?,
+        };
+        Some(text::with(format!("{rows} {name}"), &known))
+    });
+    let at_work = ["", "At work: "][usize::from(summary.state == RunState::Running)];
+    at_work.to_owned() + &parts.collect::<Vec<_>>().join(", ")
 }
 
 const fn means(outcome: Outcome) -> &'static str {
