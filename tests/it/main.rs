@@ -67,6 +67,7 @@ mod plan;
 mod plan_rules;
 mod primary_contact;
 mod printed;
+mod printed_ends;
 mod progress;
 mod promoted;
 mod protect_list;

@@ -1,18 +1,17 @@
 //! What the program prints as a command is one: each runs as it stands, whatever state the run is in, and
 //! the closing words are short.
 
-use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
 
 use crate::signals::send;
 use crate::support::usual::{LEDGER, PERMANENTLY, RUN, plan_of};
-use crate::support::{Done, World, ids};
+use crate::support::{Done, World, ids, piped};
 
 /// The commands in `text`: what stands between backticks, behind `next`, and alone on a line.
-fn commands(text: &str) -> BTreeSet<String> {
+pub(crate) fn commands(text: &str) -> Vec<String> {
     // A line that was folded goes on.
     let ticked = text
         .split('`')
@@ -26,7 +25,37 @@ fn commands(text: &str) -> BTreeSet<String> {
     });
     let alone = text.lines().filter(|line| !line.contains('`'));
     let all = ticked.chain(next.chain(alone).map(|it| it.trim().to_owned()));
-    all.filter(|it| it.starts_with("userpurge ")).collect()
+    let mut found: Vec<String> = Vec::new();
+    for it in all {
+        let mut programs = ["userpurge ", "chmod ", "sha256sum "].iter();
+        if programs.any(|program| it.starts_with(program)) && !found.contains(&it) {
+            found.push(it);
+        }
+    }
+    found
+}
+
+/// Starts `command` in a shell, as it stands; what asks is answered by `--yes`.
+pub(crate) fn in_a_shell(world: &World, command: &str) -> Child {
+    let asks = ["run", "retry"]
+        .iter()
+        .any(|it| command.starts_with(&format!("userpurge {it} ")));
+    let yes = if asks { " --yes" } else { "" };
+    let program = Path::new(env!("CARGO_BIN_EXE_userpurge"));
+    let path = format!("{}:/usr/bin:/bin", program.parent().unwrap().display());
+    let model = world.command(&[]);
+    let variables = model
+        .get_envs()
+        .filter_map(|(name, value)| Some((name, value?)));
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", &format!("{command}{yes}")])
+        .current_dir(world.folder.path())
+        .env_clear()
+        .envs(variables)
+        .env("PATH", path)
+        .stdin(Stdio::null());
+    piped(&mut shell)
 }
 
 /// Runs every command of `done` in a shell, as it stands; what asks is answered by `--yes`.
@@ -34,28 +63,7 @@ fn all_run(world: &World, done: &Done) {
     let printed = commands(&format!("{}\n{}", done.out, done.err));
     assert!(!printed.is_empty(), "{done:?}");
     for command in printed {
-        let asks = ["run", "retry"]
-            .iter()
-            .any(|it| command.starts_with(&format!("userpurge {it} ")));
-        let yes = if asks { " --yes" } else { "" };
-        let program = Path::new(env!("CARGO_BIN_EXE_userpurge"));
-        let path = format!("{}:/usr/bin:/bin", program.parent().unwrap().display());
-        let model = world.command(&[]);
-        let variables = model
-            .get_envs()
-            .filter_map(|(name, value)| Some((name, value?)));
-        let child = Command::new("sh")
-            .args(["-c", &format!("{command}{yes}")])
-            .current_dir(world.folder.path())
-            .env_clear()
-            .envs(variables)
-            .env("PATH", path)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let ran = world.finish(child);
+        let ran = world.finish(in_a_shell(world, &command));
         assert!(
             [0, 1, 3].contains(&ran.code),
             "`{command}` of {done:?}: {ran:?}"

@@ -568,7 +568,7 @@ fn a_bad_canary_stops_its_account_alone_and_the_next_resume_sends_another() {
 
 /// A zone in which it is `HH:MM:00`, to the second, so many seconds from now. The offset has
 /// seconds of its own, so that the test need not wait for the next minute.
-fn zone_where_the_minute_ends_in(secs: i64) -> (String, String) {
+pub(crate) fn zone_where_the_minute_ends_in(secs: i64) -> (String, String) {
     let now = Time::now().as_millis() / 1_000;
     // The local time of that instant shall be 12:00:00.
     let of_day = (now + secs).rem_euclid(86_400);
