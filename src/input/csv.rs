@@ -198,10 +198,10 @@ impl CsvRows {
             && (is_below_title || !cells().eq(names()))
     }
 
-    /// Whether `id` is a number not half as long as one above it, and the first cell beside it says that
+    /// Whether `id` is a number at most half as long as one above it, and the first cell beside it says that
     /// the record sums others up. An organisation may be called so too, and its users have whole ids.
     fn sums_up(&self, id: &str) -> bool {
-        if 2 * id.len() >= self.longest || !is_digits(id) {
+        if 2 * id.len() > self.longest || !is_digits(id) {
             return false;
         }
         let cells = (0..self.count).filter(|place| *place != self.id_place());
@@ -387,8 +387,8 @@ impl RowReader for CsvRows {
             return Err(RowProblem::new(Field::Row, "header_again", reason));
         }
         if self.sums_up(bare) {
-            let reason = "the row sums others up, and the number in place of the id has not half the digits of \
-                          the ids above; take the row out (if it is a user's, delete it from a file of its own)";
+            let reason = "the row sums others up, and the number in place of the id has at most half the digits \
+                          of the ids above; take the row out (if it is a user's, delete it from a file of its own)";
             return Err(RowProblem::new(Field::Row, "far_too_short", reason));
         }
         let [deciding @ .., reference, _] = self.places;

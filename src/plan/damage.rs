@@ -6,14 +6,17 @@
 //! lost its first digits. Only providers whose ids are alike are judged so
 //! ([`AccountPolicy::ids_alike`]).
 //!
-//! At every provider an id is no id if it has less than half the digits of nearly all others. The
-//! last row of a report counts the users, and another column numbers the rows. And among
-//! hexadecimal ids one that a spreadsheet took for a number stands as `3.6E+11`.
+//! At every provider an id is no id if it has at most half the digits of nearly all others. The
+//! last row of a report counts the users, and another column numbers the rows. A date among ids of
+//! another length says when the list was made. And among hexadecimal ids one that a spreadsheet took
+//! for a number stands as `3.6E+11`.
 //!
 //! The decision needs no more of an id than its [`IdLook`], so rows are kept by it and not by their ids.
 
 use std::ops::RangeInclusive;
 use std::slice::SliceIndex;
+
+use jiff::civil::Date;
 
 use crate::domain::{AccountPolicy, Outcome, looks_rounded};
 use crate::input::{Field, is_digits};
@@ -42,6 +45,9 @@ const LONG_MIN: usize = 8;
 /// How many such ids there are at least.
 const LONG_IDS_MIN: u64 = 2;
 
+/// How many digits a date has.
+const DATE: usize = 8;
+
 /// The characters of an id as Sunshine Conversations gives it out.
 const HEXADECIMAL: usize = 24;
 
@@ -55,6 +61,8 @@ pub(super) enum IdLook {
         /// Whether it ends as a spreadsheet leaves a longer one.
         rounded: bool,
     },
+    /// A whole number that may be a date, as `20260105`.
+    Date,
     /// Hexadecimal, as Sunshine Conversations gives ids out.
     Hexadecimal,
     /// A number that is not written as a whole one.
@@ -67,6 +75,9 @@ impl IdLook {
     /// The look of the id `text`.
     pub(super) fn of(text: &str) -> Self {
         if is_digits(text) {
+            if is_date(text) {
+                return Self::Date;
+            }
             return Self::Number {
                 digits: text.len().min(SIZE_MAX),
                 rounded: looks_rounded(text),
@@ -91,6 +102,8 @@ pub(super) struct Tally {
     all: u64,
     /// How many of them are digits, decimal or of a given hexadecimal id, by their lengths.
     sizes: [u64; SIZE_MAX + 1],
+    /// How many may be dates.
+    dates: u64,
     /// How many are written as a number that is not whole.
     broken: u64,
 }
@@ -112,6 +125,10 @@ impl Tally {
                 self.sizes[digits] += 1;
                 self.rounded += u64::from(rounded && DIGITS.contains(&digits));
             }
+            IdLook::Date => {
+                self.sizes[DATE] += 1;
+                self.dates += 1;
+            }
             IdLook::Hexadecimal => self.sizes[HEXADECIMAL] += 1,
             IdLook::Broken => self.broken += 1,
             IdLook::Text => {}
@@ -129,6 +146,14 @@ impl Tally {
         let name = &policy.name;
         let (digits, rounded) = match look {
             IdLook::Number { digits, rounded } => (digits, rounded),
+            IdLook::Date if self.has_dates() => {
+                let reason = format!(
+                    "the id looks like a date, and nearly all others of `{name}` have another length (if it \
+                     is right, delete it from a file of its own)"
+                );
+                return why("date", reason);
+            }
+            IdLook::Date => (DATE, false),
             IdLook::Broken if self.has_broken() => {
                 let reason = "a spreadsheet took the id for a number, so its digits are lost, as \
                               nearly all others are hexadecimal; format the column as text and \
@@ -139,7 +164,7 @@ impl Tally {
         };
         if self.short().is_some_and(|short| digits <= short) {
             let reason = format!(
-                "the id has not half the digits of nearly all others of `{name}`: it is a total, a \
+                "the id has at most half the digits of nearly all others of `{name}`: it is a total, a \
                  row's number or a part of an id (if it is right, delete it from a file of its own)"
             );
             return why("far_too_short", reason);
@@ -188,13 +213,21 @@ impl Tally {
         is_usual.then_some(digits)
     }
 
-    /// Ids of so many digits or fewer are not half as long as nearly all others: a total or a row's
+    /// Ids of so many digits or fewer are at most half as long as nearly all others: a total or a row's
     /// number. `None`: there are none, or too few others to tell.
     fn short(&self) -> Option<usize> {
-        let longer = |size: usize| self.of_sizes((2 * size + 1).max(LONG_MIN)..);
-        let mut sizes = (1..SIZE_MAX / 2).rev();
+        let longer = |size: usize| self.of_sizes((2 * size).max(LONG_MIN)..);
+        // Twelve digits may be an external id among hexadecimal ones.
+        let mut sizes = (1..HEXADECIMAL / 2).rev();
         let short = sizes.find(|size| self.are_nearly_all(longer(*size)))?;
         (self.of_sizes(..=short) > 0).then_some(short)
+    }
+
+    /// Whether nearly all of them have at least two digits more or fewer than a date, and of those that have as
+    /// many, half are dates: one in twenty of true ids would be at most.
+    fn has_dates(&self) -> bool {
+        let others = self.of_sizes(..DATE - 1) + self.of_sizes(DATE + 2..);
+        self.dates * 2 >= self.sizes[DATE] && self.are_nearly_all(others)
     }
 
     /// Whether nearly all of them are 24 hexadecimal digits, and some are written as no whole number
@@ -202,6 +235,13 @@ impl Tally {
     const fn has_broken(&self) -> bool {
         self.broken > 0 && self.are_nearly_all(self.sizes[HEXADECIMAL])
     }
+}
+
+/// Whether `text` is a day of this century or the last one, as programs write it.
+fn is_date(text: &str) -> bool {
+    let day = |form| Date::strptime(form, text);
+    let is_day = |form| day(form).is_ok_and(|it| (1900..2100).contains(&it.year()));
+    text.len() == DATE && ["%Y%m%d", "%d%m%Y", "%m%d%Y"].into_iter().any(is_day)
 }
 
 /// Whether `text` is a number that is not written as a whole one: `3.6E+11`, `361808351000.00`.

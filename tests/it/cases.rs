@@ -33,9 +33,10 @@ const CHATS: [&str; 5] = [
     "5fe0a0f0b5e2a4001c8d0a05",
 ];
 
-/// Users whom a careless reader would take for them: numbers of rows, totals, organizations.
-const OTHERS: [&str; 12] = [
-    "1", "2", "3", "4", "5", "6", "7", "8", "9", "777", "114200", "35431",
+/// Users whom a careless reader would take for them: numbers of rows, totals, organizations, days.
+const OTHERS: [&str; 15] = [
+    "1", "2", "3", "4", "5", "6", "7", "8", "9", "777", "114200", "35431", "20260105", "5012026",
+    "31122025",
 ];
 
 /// What must become of a file.
@@ -285,6 +286,25 @@ fn lists_of_ids() {
         ),
         ("a.txt", lines("", "@ \t \n\n"), &[], Delete(6, 0, "")),
         ("a.txt", lines("id: ", "@, "), &[], Refuse("no header")),
+        // The day on which the list was made, and a ticket's number.
+        (
+            "a.txt",
+            lines("20260105\n", "@\n"),
+            &[],
+            Delete(6, 1, "the id looks like a date"),
+        ),
+        (
+            "a.csv",
+            closed("id,name\n", "@,x\n", "05012026,x\n31122025,x\n"),
+            &[],
+            Delete(6, 2, "the id looks like a date"),
+        ),
+        (
+            "a.csv",
+            closed("id,name\n", "@,x\n", "114200,x\n"),
+            &[],
+            Delete(6, 1, "at most half the digits"),
+        ),
     ]);
 }
 

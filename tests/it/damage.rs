@@ -18,9 +18,9 @@ fn plan(world: &World, name: &str, text: &str, args: &[&str]) -> Done {
 
 /// The part of a plan behind `heading`, without what comes before and the next command.
 fn problems(said: &str) -> String {
-    let from = said.find("\ninvalid").unwrap_or(said.len());
-    let text = &said[from..];
-    let to = text.find("\nNext:").unwrap_or(text.len());
+    let from = said.find("\nNot sent").or_else(|| said.find("\ninvalid"));
+    let text = &said[from.expect("rows that are not sent")..];
+    let to = text.find("\nnext:").unwrap_or(text.len());
     text[..to].trim_start().to_owned()
 }
 
@@ -32,8 +32,57 @@ fn each_damage_of_a_single_id_has_its_own_name_and_mend() {
         361.808.351.000;acme\n361 808 351 000;acme\n6164068886040000;acme\n0361808351000;acme\n\
         =\"361808351000\";acme\nbo@acme.example;acme\n654023691;crm\n\
         767000000411001;crm\n67000000411001;crm\nzcrm_5725767000000411002;crm\n";
-    let done = plan(&world, "users.csv", text, &["--action", "delete"]).code(0);
-    insta::assert_snapshot!(problems(&done.out), @"");
+    let done = plan(&world, "users.csv", text, &["--action", "delete", "-v"]).code(0);
+    insta::assert_snapshot!(problems(&done.out), @r#"
+    invalid, not sent:
+      lines 3, 4: id: the id is in scientific notation, so its last digits are lost;
+        format the column as text and export again
+         --> users.csv:3:1
+        3 | …;5.54023E+17;…
+          |   ^^^^^^^^^^^
+      lines 5, 6: id: the id has decimals, so it went through a number; format the
+        column as text and export again
+         --> users.csv:5:1
+        5 | …;361808351000,00;…
+          |   ^^^^^^^^^^^^^^^
+      lines 7, 8: id: the id has thousands separators; format the column as text and
+        export again
+         --> users.csv:7:1
+        7 | …;361.808.351.000;…
+          |   ^^^^^^^^^^^^^^^
+      line 9: id: the id is longer than a spreadsheet's fifteen digits and ends in
+        zeros, so its last digits are lost; format the column as text and export
+        again
+         --> users.csv:9:1
+        9 | …;6164068886040000;…
+          |   ^^^^^^^^^^^^^^^^
+      line 10: id: the id begins with 0, which no id of this provider does; look at
+        how the file was made
+          --> users.csv:10:1
+        10 | …;0361808351000;…
+           |   ^^^^^^^^^^^^^
+      line 11: id: the id is wrapped as a spreadsheet's formula or text; export the
+        bare value
+          --> users.csv:11:1
+        11 | …;="361808351000";…
+           |   ^^^^^^^^^^^^^^^
+      line 12: id: this is an e-mail address, not an id; name the column of the ids
+        with --id-column
+          --> users.csv:12:1
+        12 | …;bo@acme.example;…
+           |   ^^^^^^^^^^^^^^^
+      line 13: id: the id looks like a ZUID, the id of a Zoho account; the CRM's
+        user id has 15 to 19 digits and is in the column `id` of the users API
+          --> users.csv:13:1
+        13 | …;654023691;…
+           |   ^^^^^^^^^
+      line 15: id: a Zoho CRM user id has 15 to 19 digits, and this has fewer: a
+        part of it was lost, or it is another number; export the column `id` again,
+        as text
+          --> users.csv:15:1
+        15 | …;67000000411001;…
+           |   ^^^^^^^^^^^^^^
+    "#);
     assert!(
         done.out
             .contains("(1 id has an export's prefix `zcrm_`, which was taken off)")
@@ -54,7 +103,10 @@ fn ids_rounded_to_fifteen_digits_show_in_the_column_and_are_not_sent() {
     assert!(done.out.contains("21 rows, 21 to delete"), "{}", done.out);
     let two = format!("{one}5725767000000440000\n");
     let done = plan(&world, "two.csv", &two, &CRM).code(0);
-    insta::assert_snapshot!(problems(&done.out), @"");
+    insta::assert_snapshot!(problems(&done.out), @r#"
+    Not sent (more with `-v` and `--json`):
+      invalid, lines 22, 23: id: the id ends in zeros, as more ids of this file do than true ones would: it was rounded to a spreadsheet's fifteen digits, and may be another user's now; format the column as text and export again (if it is right, delete it from a file of its own)
+    "#);
 
     // A run judges them alike, and another user's id is not deleted.
     let users: Vec<_> = [
@@ -96,7 +148,10 @@ fn an_id_shorter_than_all_others_lost_its_first_digits() {
     }
     text.push_str("5767000000411009\n");
     let done = plan(&world, "users.csv", &text, &CRM).code(0);
-    insta::assert_snapshot!(problems(&done.out), @"");
+    insta::assert_snapshot!(problems(&done.out), @r#"
+    Not sent (more with `-v` and `--json`):
+      invalid, line 10: id: the id has fewer digits than the 19 of the ids of `crm`: its first were lost, or it is another org's; format the column as text and export again
+    "#);
 }
 
 #[test]
