@@ -264,7 +264,9 @@ fn values_or_lines(path: &Path, head: &[u8], columns: &Columns) -> Result<Format
         return Ok(Format::Json);
     }
     let line_end = start.iter().position(|b| matches!(b, b'\n' | b'\r'));
-    let line = &start[..line_end.unwrap_or(start.len())];
+    let line = start[..line_end.unwrap_or(start.len())].trim_ascii_end();
+    // Each row says that a comma stands behind it.
+    let line = line.strip_suffix(b",").unwrap_or(line);
     let cut_short = line_end.is_none() && !is_whole(head);
     let parsed = |text| {
         let mut values = serde_json::Deserializer::from_slice(text).into_iter::<IgnoredAny>();

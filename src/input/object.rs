@@ -129,6 +129,8 @@ fn not_json(json: &str) -> RowProblem {
         !json.starts_with(['{', '[', '"']) && json.contains('{') && json.ends_with('}');
     let reason = if begins_before_object {
         "text stands before the JSON object; leave the object alone on its line"
+    } else if json.starts_with('{') && json.ends_with(',') {
+        "a comma stands behind the JSON object, as within an array; `sed 's/,[[:space:]]*$//'` takes it off each line"
     } else {
         "the row is not JSON; check for a missing quote or bracket"
     };

@@ -411,14 +411,19 @@ fn json() {
             "a.json",
             text(&tickets.to_string()),
             &[],
-            Refuse("--id-column"),
+            Refuse("name one with `--id-column` (columns seen"),
         ),
-        ("a.json", lines("", "{\"id\": @},\n"), &[], Refuse("")),
         (
-            "a.jsonl",
+            "a.json",
             lines("", "{\"id\": @},\n"),
             &[],
-            Delete(0, 6, "not JSON"),
+            Delete(0, 6, "a comma stands behind the JSON object"),
+        ),
+        (
+            "a.jsonl",
+            closed("", "{\"id\": @} ,\r\n", "\n{\"id\": 777\n"),
+            &[],
+            Delete(0, 7, "`sed 's/,[[:space:]]*$//'` takes it off"),
         ),
         (
             "a.json",
