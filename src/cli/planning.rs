@@ -277,12 +277,12 @@ impl Planning {
         let accounts = self.meant().map(|it| it.name.clone()).collect();
         let mut table = InputTable::open(&self.path, &read).ok()?;
         let policies = policies(&self.setup.outline.accounts);
-        let column = likely_id_column(&mut table, &policies, &accounts).ok()??;
+        read.columns.id = likely_id_column(&mut table, &policies, &accounts).ok()?;
+        // Of the rows of a page the table has shorter names.
+        InputSource::open(&self.path, &read).ok()?;
+        let column = words::shell_word(&read.columns.id?);
         let again = words::typed_again(["plan", "run"][usize::from(self.is_run)], &[]);
-        Some(format!(
-            "`{again} --id-column {}`",
-            words::shell_word(&column)
-        ))
+        Some(format!("`{again} --id-column {column}`"))
     }
 
     /// The accounts that rows may be of.

@@ -29,7 +29,7 @@ pub(super) struct JsonRows {
     /// The key of the pages under which their rows stand; `None`: there are no pages.
     page: Option<String>,
     /// The brackets around what comes next, of a page and of arrays: three at most.
-    open: Vec<u8>,
+    pub(super) open: Vec<u8>,
     /// The sign of an array that was read last: `[` or `,`; 0: an element.
     last: u8,
     /// Whether the page has had its rows.

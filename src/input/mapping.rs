@@ -8,6 +8,7 @@ use crate::domain::FindBy;
 use super::error::{InputError, Underlined, listed};
 use super::ids::is_surely_an_id;
 use super::row::{Field, closest, did_you_mean};
+use crate::words::shell_word;
 
 /// The fields that may have a column.
 pub(super) const FIELDS: [Field; 5] = [
@@ -175,6 +176,11 @@ pub(super) fn known_id(name: &str) -> Option<&'static str> {
     names.find(|known| same_name(name, known))
 }
 
+/// Whether `name` is known to hold the users' own ids.
+pub(super) fn is_own_id(name: &str) -> bool {
+    known_id(name).is_some_and(|known| known != EXTERNAL_ID)
+}
+
 /// The place of the only one of `names` that is known to hold `field`; `None`: none is. Of the first
 /// known name that is there, or of the id in any way, there may be only one.
 ///
@@ -185,8 +191,7 @@ pub(super) fn known_place(names: &[&str], field: Field) -> Result<Option<usize>,
     if field != Field::Id {
         return first_place(names, known_names(field), same_name);
     }
-    let is_known = |name: &str| known_id(name).is_some_and(|known| known != EXTERNAL_ID);
-    let known = places(names, is_known);
+    let known = places(names, is_own_id);
     let likely = places(names, |name| known_id(name).is_none() && may_hold_ids(name));
     match (known.is_empty(), likely.is_empty()) {
         (true, true) => first_place(names, &[EXTERNAL_ID], same_name),
@@ -245,7 +250,7 @@ pub(super) fn resolve(
         };
         *place = found;
         if found.is_none() && field == Field::Id {
-            return Err(no_id_column(path, header));
+            return Err(no_id_column(path, header, None));
         }
     }
     let found = places.map(|place| Some(header[place?].clone()));
@@ -287,8 +292,9 @@ pub(super) fn clash(path: &Path, names: &[&str], field: Field, several: &[usize]
     InputError::about(path, &what).marking(Underlined::Rivals(rivals), label)
 }
 
-/// The error of a file none of whose columns, or JSON keys, is known to hold ids.
-pub(super) fn no_id_column(path: &Path, columns: &[String]) -> InputError {
+/// The error of a file none of whose columns, or JSON keys, is known to hold ids. `list`: the way to objects with
+/// ids to which no key leads, as `jq` writes it.
+pub(super) fn no_id_column(path: &Path, columns: &[String], list: Option<&str>) -> InputError {
     let first = columns.first().map_or("", String::as_str);
     let word = first.split_whitespace().next().unwrap_or_default();
     // A short number at the beginning counts the lines.
@@ -296,17 +302,23 @@ pub(super) fn no_id_column(path: &Path, columns: &[String]) -> InputError {
     // A key within an object or an array, such as `user.id`.
     let is_inner = |name: &&String| {
         let inner = name.rsplit_once('.');
-        inner.is_some_and(|(_, key)| known_id(key).is_some_and(|known| known != EXTERNAL_ID))
+        inner.is_some_and(|(_, key)| is_own_id(key) || may_hold_ids(key))
     };
     let inner: Vec<&String> = columns.iter().filter(is_inner).collect();
-    let or_list = match inner.as_slice() {
-        [only] => &format!(", such as `--id-column {only}`"),
-        _ if is_counted => "",
-        _ => ", or give `--format ids` if each line begins with an id",
+    let how = match (inner.as_slice(), list) {
+        ([], Some(list)) => {
+            let jq = shell_word(list);
+            &format!("if the objects within are users, `jq -c {jq}` puts each on a line")
+        }
+        ([only], _) => &format!("name one with `--id-column`, such as `--id-column {only}`"),
+        ([], _) if !is_counted => {
+            "name one with `--id-column`, or give `--format ids` if each line begins with an id"
+        }
+        _ => "name one with `--id-column`",
     };
     let (displayed, seen) = (path.display(), listed(columns));
     let message = format!(
-        "no column of `{displayed}` is known to hold user ids; name one with `--id-column`{or_list} (columns seen: {seen})"
+        "no column of `{displayed}` is known to hold user ids; {how} (columns seen: {seen})"
     );
     let mut known = known_names(Field::Id).iter();
     let near = known.find_map(|known| closest(known, columns.iter().map(String::as_str)));

@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::iter::once;
 use std::path::Path;
 
+use serde_json::Value;
+
 use super::error::{InputError, Underlined};
 use super::json::JsonRows;
 use super::mapping::{
-    Columns, FIELDS, NO_COLUMN, clash, known_names, known_place, no_id_column, no_such_column,
-    same_name,
+    Columns, FIELDS, NO_COLUMN, clash, is_own_id, known_names, known_place, no_id_column,
+    no_such_column, same_name,
 };
 use super::object::{Object, ZENDESK_LINK};
 use super::row::{Field, RowReader as _, is_digits, trim_cell};
@@ -83,10 +85,10 @@ pub(super) fn resolve_keys(
 ) -> Result<(Columns, Vec<String>), InputError> {
     // The objects' own keys, and those of objects within them, written with a dot.
     let (mut own, mut within) = (BTreeSet::<String>::new(), BTreeSet::new());
-    let (mut has_row, mut has_object, mut ids_are_hexadecimal) = (false, false, true);
+    let (mut has_row, mut ids_are_hexadecimal) = (false, true);
     let columns = &options.columns;
     let mut missing = options.named();
-    let mut cells = Vec::new();
+    let (mut cells, mut first) = (Vec::new(), None);
     for _ in 0..ROWS_MAX {
         if !matches!(rows.advance(), Ok(true)) {
             break;
@@ -98,7 +100,7 @@ pub(super) fn resolve_keys(
         let Some(object) = Object::parse(json) else {
             continue;
         };
-        has_object = true;
+        first.get_or_insert_with(|| (json.to_owned(), rows.open.is_empty()));
         ids_are_hexadecimal &= object.has_hexadecimal_id();
         let room = |kept: &BTreeSet<String>| KEYS_MAX.saturating_sub(kept.len());
         let (of_own, of_within) = (room(&own), room(&within));
@@ -111,14 +113,11 @@ pub(super) fn resolve_keys(
         }
         missing.retain(|(_, key)| !object.has(key));
     }
-    let found = |field| {
-        let key_of = |known: &&str| own.iter().find(|key| same_name(key, known)).cloned();
-        match columns.of(field) {
-            Some(name) => Some(name.to_owned()).filter(|name| name != NO_COLUMN),
-            None => known_names(field).iter().find_map(key_of),
-        }
-    };
-    let mut mapping = Columns::of_fields(FIELDS.map(found));
+    let key_of = |known: &&str| own.iter().find(|key| same_name(key, known)).cloned();
+    let mut mapping = Columns::of_fields(FIELDS.map(|field| match columns.of(field) {
+        Some(name) => Some(name.to_owned()).filter(|name| name != NO_COLUMN),
+        None => known_names(field).iter().find_map(key_of),
+    }));
     if columns.id.is_none() {
         // Sunshine Conversations gives a user's id at Zendesk beside their own; these cannot be mixed up.
         let is_link = |key: &str| key == ZENDESK_LINK && ids_are_hexadecimal;
@@ -130,11 +129,30 @@ pub(super) fn resolve_keys(
     if let (Some((field, wanted)), true) = (missing.first(), has_row) {
         return Err(no_such_column(path, &seen(), *field, wanted));
     }
-    if has_object && mapping.id.is_none() {
+    if let (Some((first, is_bare)), None) = (first, &mapping.id) {
         check_error(path, &own)?;
-        return Err(no_id_column(path, &seen()));
+        let way = if is_bare { "" } else { ".[]" };
+        let first = serde_json::from_str(&first).ok();
+        let list = first.and_then(|first| list_within(&first, way));
+        return Err(no_id_column(path, &seen(), list.as_deref()));
     }
     Ok((mapping, own.into_iter().collect()))
+}
+
+/// The way to objects with ids in a list that `value` holds, as `jq` writes it; `way` has led to `value`.
+fn list_within(value: &Value, way: &str) -> Option<String> {
+    match value {
+        Value::Array(all) => list_within(all.first()?, &format!("{way}[]")),
+        Value::Object(keys) if way.contains("[]") && keys.keys().any(|key| is_own_id(key)) => {
+            Some(way.to_owned())
+        }
+        Value::Object(keys) => keys.iter().find_map(|(key, value)| {
+            let is_word = key.chars().all(|c| c.is_ascii_alphabetic() || c == '_');
+            let key = [format!("{key:?}"), key.clone()][usize::from(is_word)].clone();
+            list_within(value, &format!("{way}.{key}"))
+        }),
+        _ => None,
+    }
 }
 
 /// Refuses an API's error answer, which has keys such as these and no id.

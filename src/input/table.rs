@@ -14,7 +14,7 @@ use super::error::InputError;
 use super::format::Format;
 use super::lines::ROW_BYTES_MAX;
 use super::mapping::{
-    Columns, EXTERNAL_ID, FIELDS, NO_COLUMN, key_names, known_id, known_names, may_hold_ids,
+    Columns, FIELDS, NO_COLUMN, is_own_id, key_names, known_id, known_names, may_hold_ids,
     same_name,
 };
 use super::object::Object;
@@ -136,8 +136,9 @@ impl InputTable {
     /// Those that would be taken for these say whose they are.
     pub fn columns_beside_ids(&self) -> Vec<String> {
         let clashes = |name: &str| {
-            let is_id = known_id(name).is_some_and(|known| known != EXTERNAL_ID);
-            is_id || may_hold_ids(name) || ["account", "found"].iter().any(|it| same_name(name, it))
+            is_own_id(name)
+                || may_hold_ids(name)
+                || ["account", "found"].iter().any(|it| same_name(name, it))
         };
         let named = |name: &String| {
             let whose = if clashes(name) { " (input)" } else { "" };

@@ -325,6 +325,9 @@ fn json() {
     let sunco_page =
         json!({"users": CHATS.map(|id| json!({"id": id, "externalId": null, "profile": {}}))});
     let nodes = json!({"data": {"users": {"nodes": USERS.map(|id| json!({"id": id}))}}});
+    let edges = USERS.map(|id| json!({"cursor": "x", "node": {"id": id}}));
+    let edges =
+        json!({"data": {"all-users": {"edges": edges, "pageInfo": {"hasNextPage": false}}}});
     let tickets = json!({"tickets": (1..=6).map(|n| json!({"id": 35430 + n, "requester_id": ids[n - 1]})).collect::<Vec<_>>()});
     hold(&[
         (
@@ -399,7 +402,19 @@ fn json() {
             "a.json",
             text(&nodes.to_string()),
             &[],
-            Refuse("--id-column"),
+            Refuse("`jq -c '.data.users.nodes[]'` puts each on a line"),
+        ),
+        (
+            "a.jsonl",
+            text(&edges.to_string()),
+            &[],
+            Refuse("`jq -c '.data.\"all-users\".edges[].node'`"),
+        ),
+        (
+            "a.json",
+            text(&json!([nodes, nodes]).to_string()),
+            &[],
+            Refuse("`jq -c '.[].data.users.nodes[]'`"),
         ),
         (
             "a.json",
