@@ -9,7 +9,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use console::{Style, Term};
+use console::{Style, Term, measure_text_width};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
 use super::lines::AccountLine;
@@ -107,8 +107,13 @@ impl Bars {
     fn draw(&mut self, state: &State, now: Time) {
         let wide = columns();
         let is_narrower = std::mem::replace(&mut self.columns, wide) > wide;
-        if is_narrower {
-            // Lines that no longer fit have been wrapped. None is drawn before all fit again.
+        if let (true, Some((_, above))) = (is_narrower, self.lines.split_last()) {
+            // Lines that no longer fit have been wrapped, and the cursor stands so much lower; where a terminal cuts
+            // them off instead (xterm, PuTTY), as many rows above are lost. None is drawn before all fit again.
+            let rows =
+                |line: &ProgressBar| measure_text_width(&line.message()).div_ceil(wide.max(1));
+            let more = above.iter().map(|line| rows(line).saturating_sub(1));
+            let _ = Term::stderr().move_cursor_up(more.sum());
             let _ = self.screen.clear();
             let _ = Term::stderr().clear_to_end_of_screen();
             self.screen.set_draw_target(ProgressDrawTarget::hidden());
@@ -264,12 +269,18 @@ fn tell_terminal(percent: Option<u64>) {
 /// A terminal that leaves the cursor at the beginning of the last line. At its end, a `^C` that the
 /// terminal echoes would begin a new line, and every line drawn after would stand one too low.
 ///
+/// Each line ends in a line feed. indicatif writes blanks up to the margin, so that the next one begins by itself;
+/// to the terminal all lines are one then, which it wraps anew when its width changes.
+///
 /// Once it takes nothing more (its window was closed, the connection to it broke) it is drawn on no
 /// more. The run goes on, where indicatif would panic. Lines that cannot be written are not kept.
 #[derive(Debug)]
 struct Steady {
     term: Term,
     is_gone: AtomicBool,
+    /// Whether the text of a line was written last, and whether there is one above the next.
+    is_in_line: AtomicBool,
+    has_line: AtomicBool,
 }
 
 impl Steady {
@@ -296,6 +307,8 @@ fn target() -> ProgressDrawTarget {
     let steady = Steady {
         term,
         is_gone: AtomicBool::new(false),
+        is_in_line: AtomicBool::new(false),
+        has_line: AtomicBool::new(false),
     };
     ProgressDrawTarget::term_like_with_hz(Box::new(steady), LINES_PER_SECOND)
 }
@@ -330,7 +343,18 @@ impl TermLike for Steady {
     }
 
     fn write_str(&self, text: &str) -> io::Result<()> {
-        self.unless_gone(|term| term.write_str(text))
+        self.unless_gone(|term| match text {
+            "\r" => term.write_str(text),
+            blanks if self.is_in_line.fetch_xor(true, Ordering::Relaxed) => {
+                // To erase behind a full line would take its last character.
+                term.write_str(if blanks.is_empty() { "" } else { "\x1b[K" })
+            }
+            line => {
+                let is_next = self.has_line.swap(true, Ordering::Relaxed);
+                term.write_str(if is_next { "\r\n" } else { "" })?;
+                term.write_str(line)
+            }
+        })
     }
 
     fn clear_line(&self) -> io::Result<()> {
@@ -338,6 +362,7 @@ impl TermLike for Steady {
     }
 
     fn flush(&self) -> io::Result<()> {
+        self.has_line.store(false, Ordering::Relaxed);
         self.unless_gone(|term| {
             term.write_str("\r")?;
             term.flush()

@@ -167,13 +167,18 @@ fn a_terminal_of_40_columns_shows_the_words_and_follows_its_width() {
     );
     terminal.resize(80);
     terminal.until("there is a bar", |screen| screen.contains("acme ["));
-    // Narrower, it leaves nothing of the lines that the terminal wrapped.
-    for columns in [60, 40] {
+    // Narrower or wider, it leaves nothing of the lines that the terminal wrapped, and takes none above.
+    for columns in [60, 40, 100, 50, 110] {
         terminal.resize(columns);
         terminal.until("there is one line an account, and one for all", |screen| {
-            let (_, bars) = screen.rsplit_once("\nacme ").unwrap_or_default();
-            let foot: Vec<&str> = bars.lines().skip(1).collect();
-            !bars.contains('[') && matches!(foot[..], [foot] if foot.contains("ends about"))
+            let lines: Vec<&str> = screen.lines().filter(|it| !it.starts_with('$')).collect();
+            let [above @ .., line, foot] = &lines[..] else {
+                return false;
+            };
+            let is_drawn = line.starts_with("acme ") && line.contains('[') == (columns > 64);
+            let is_once = !above.iter().any(|it| it.starts_with("acme "));
+            let is_whole = above.last().is_some_and(|it| it.starts_with("acme: as "));
+            is_drawn && is_once && is_whole && foot.contains("ends about")
         });
     }
     terminal.key("C-c");
