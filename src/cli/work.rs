@@ -1,7 +1,7 @@
 //! A session at work: lanes take the rows that were agreed to, the end is recorded and told.
 
 use std::collections::BTreeMap;
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use super::{CliError, ExitCode};
 use crate::domain::{AccountName, AccountPlan, Counted, Entry, RunState, Time};
 use crate::lane::{AccountEnd, WorkSpec};
 use crate::ledger::{LedgerState, LedgerWriter};
-use crate::progress::{Mode, Progress};
+use crate::progress::Progress;
 use crate::report;
 use crate::run::{Client, Durability, EventSink as _, SinkFailed, run, run_notify_command};
 
@@ -32,7 +32,7 @@ impl OpenRun<'_> {
         specs: BTreeMap<AccountName, WorkSpec>,
         ahead: Vec<AccountPlan>,
     ) -> Result<ExitCode, CliError> {
-        let progress = Shown::start(self.args.progress, ahead, &self.recorder);
+        let progress = Shown::start(&self, ahead);
         let rows = self.state.counts().total();
         let mut sources = QueueSources::new();
         let state = match self.give_out(&mut sources, specs).await {
@@ -186,20 +186,25 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    /// Shows what `recorder` is given from now on.
-    pub(super) fn start(mode: Mode, accounts: Vec<AccountPlan>, recorder: &Recorder) -> Self {
-        let progress =
-            Progress::start(mode, std::io::stderr().is_terminal(), accounts, Time::now());
+    /// Shows what `run` records from now on, and that it is stopped.
+    pub(super) fn start(run: &OpenRun<'_>, accounts: Vec<AccountPlan>) -> Self {
+        let (mode, stop) = (run.args.progress, run.signals.admitting.clone());
+        let progress = Progress::start(mode, accounts, Time::now());
         keep_clear_of(progress.bars());
         let progress = Arc::new(Mutex::new(progress));
         let seeing = Arc::clone(&progress);
-        recorder.watch(Box::new(move |entry| locked(&seeing).see(entry)));
+        run.recorder
+            .watch(Box::new(move |entry| locked(&seeing).see(entry)));
         let ticking = Arc::clone(&progress);
         let ticking = tokio::spawn(async move {
             let mut interval = tokio::time::interval(TICK);
             loop {
                 interval.tick().await;
-                locked(&ticking).tick(Time::now());
+                let mut progress = locked(&ticking);
+                if stop.is_cancelled() {
+                    progress.stop();
+                }
+                progress.tick(Time::now());
             }
         });
         Self { progress, ticking }

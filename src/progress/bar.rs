@@ -145,7 +145,7 @@ fn accounts(state: &State, now: Time, columns: usize) -> Vec<String> {
     let has_bar = columns >= BAR_COLUMNS_MIN;
     let name_max = [NARROW_NAME_COLUMNS_MAX, NAME_COLUMNS_MAX][usize::from(has_bar)];
     let name = |line: &AccountLine<'_>| cut(line.account, name_max);
-    let lines: Vec<_> = state.lines(now, false).collect();
+    let lines: Vec<_> = state.lines(now).collect();
     let widths = lines.iter().map(|line| name(line).chars().count());
     let widest = widths.max().unwrap_or(0);
     let length = columns.saturating_sub(widest + 4 + WORDS_COLUMNS);

@@ -1,7 +1,7 @@
 //! The one thing the rest of the program sees: entries in, progress out.
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 
 use indicatif::MultiProgress;
 use jiff::tz::TimeZone;
@@ -39,11 +39,10 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Progress on standard error of a session that began at `since`. `terminal`: whether that is one, for
-    /// [`Mode::Auto`].
-    pub fn start(mode: Mode, terminal: bool, accounts: Vec<AccountPlan>, since: Time) -> Self {
+    /// Progress on standard error of a session that began at `since`.
+    pub fn start(mode: Mode, accounts: Vec<AccountPlan>, since: Time) -> Self {
         let mode = match mode {
-            Mode::Auto if terminal => Mode::Bar,
+            Mode::Auto if io::stderr().is_terminal() => Mode::Bar,
             mode => mode,
         };
         let mut progress =
@@ -96,12 +95,18 @@ impl Progress {
 
     /// Where it stands at `now`, a line for each account: for whoever asks in between.
     pub fn status_lines(&self, now: Time) -> Vec<String> {
-        let lines = self.state.lines(now, false);
+        let lines = self.state.lines(now);
         lines.map(|line| line.text(&self.state.zone)).collect()
+    }
+
+    /// From now on nothing more is begun: a person stops the session.
+    pub fn stop(&mut self) {
+        self.state.is_stopping = true;
     }
 
     /// Shows where the run ended.
     pub fn finish(&mut self, now: Time) {
+        self.state.is_over = true;
         if let Some(bars) = &mut self.bars {
             bars.finish(&self.state, now);
         }

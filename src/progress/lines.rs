@@ -31,7 +31,7 @@ impl Lines {
     pub(super) fn tick(&mut self, state: &State, now: Time) {
         let is_json = self.is_json;
         let every = [PLAIN_EVERY, JSON_EVERY][usize::from(is_json)];
-        for (index, line) in state.lines(now, false).enumerate() {
+        for (index, line) in state.lines(now).enumerate() {
             let says = self.says(&line);
             let is_due = match &self.said[index] {
                 // For people there is nothing to tell at the start.
@@ -51,7 +51,7 @@ impl Lines {
     }
 
     pub(super) fn finish(&mut self, state: &State, now: Time) {
-        for line in state.lines(now, true) {
+        for line in state.lines(now) {
             self.write(&line, &state.zone);
         }
     }
@@ -124,23 +124,27 @@ pub(super) struct AccountLine<'a> {
     /// How many rows of the canary ended, and of how many.
     #[serde(skip)]
     canary: Option<(u64, u64)>,
-    /// How long the rows that are left take.
+    /// How long the rows that are left take; `None`: none are going to be sent, or it is not known.
     #[serde(skip)]
     left: Option<Duration>,
+    /// Whether rows are left that are not going to be sent, as the session is stopping.
+    #[serde(skip)]
+    is_stopping: bool,
 }
 
 impl<'a> AccountLine<'a> {
-    /// The line of `account` at `now`. `over`: the session has ended.
-    pub(super) fn of(account: &'a AccountState, now: Time, over: bool) -> Self {
+    /// The line of `account` of `all` at `now`.
+    pub(super) fn of(account: &'a AccountState, now: Time, all: &State) -> Self {
+        let goes_on = !(all.is_stopping || all.is_over);
         let pause = account.paused(now);
-        let left = account.time_left(now);
+        let left = account.time_left(now).filter(|_| goes_on);
         let pace = account.per_minute(now);
-        let waits = account.waits(now);
+        let waits = account.waits(now).filter(|_| goes_on);
         Self {
             kind: "progress",
             at: now,
             account: account.plan.name.as_str(),
-            state: match (account.stopped, over, pause) {
+            state: match (account.stopped, all.is_over, pause) {
                 (Some(_), _, _) => "stopped",
                 (None, true, _) => "ended",
                 (None, false, Some(_)) => "paused",
@@ -163,16 +167,21 @@ impl<'a> AccountLine<'a> {
             soft_deleted: account.halves.min(account.rows() - account.done()),
             canary: account.canary(),
             left,
+            is_stopping: all.is_stopping && !all.is_over && account.done() < account.rows(),
         }
     }
 
     /// The account's activity, in full, then shorter and shorter: `62/min, 1h 12m left`, `waits 7m
-    /// 12s: quota 700/10m, 41m left`, `paused 1m 33s: 429 …`, `stopped: …`. Empty: all rows ended.
+    /// 12s: quota 700/10m, 41m left`, `paused 1m 33s: 429 …`, `stopping`, `stopped: …`. Empty: all rows ended.
     pub(super) fn doing(&self) -> [String; 3] {
         if let Some(stop) = self.stop_reason {
             return [(); 3].map(|()| format!("stopped: {}", stop.describe()));
         }
-        if let (Some(until), Some(reason)) = (self.paused_until, self.pause_reason) {
+        if self.is_stopping {
+            return [(); 3].map(|()| "stopping".to_owned());
+        }
+        let pause = self.paused_until.zip(self.pause_reason);
+        if let Some((until, reason)) = pause.filter(|_| self.state == "paused") {
             let wait = short_duration(until.saturating_since(self.at));
             return [(); 3].map(|()| format!("paused {wait}: {}", one_line(reason)));
         }

@@ -44,6 +44,9 @@ pub(super) struct State {
     pub(super) since: Option<Time>,
     /// Whose times of day are shown.
     pub(super) zone: TimeZone,
+    /// Whether the session ends early, so that nothing more is begun; and whether it has ended.
+    pub(super) is_stopping: bool,
+    pub(super) is_over: bool,
 }
 
 /// Where one account stands since the session began.
@@ -191,13 +194,16 @@ impl State {
             accounts: accounts.into_iter().map(new).collect(),
             since: None,
             zone,
+            is_stopping: false,
+            is_over: false,
         }
     }
 
     /// Whether rows are left that are going to be sent.
     pub(super) fn goes_on(&self) -> bool {
         let mut accounts = self.accounts.iter();
-        accounts.any(|account| account.stopped.is_none() && account.done() < account.rows())
+        let goes_on = |it: &AccountState| it.stopped.is_none() && it.done() < it.rows();
+        !self.is_stopping && accounts.any(goes_on)
     }
 
     /// How long the session has taken.
@@ -216,19 +222,20 @@ impl State {
     }
 
     /// When the last account is done, if nothing changes; `None`: none has rows left, all that have
-    /// are stopped, or too little is known yet.
+    /// are stopped, the session is stopping, or too little is known yet.
     pub(super) fn ends(&self, now: Time) -> Option<Time> {
         let left = self
             .accounts
             .iter()
             .filter_map(|account| account.time_left(now));
-        left.max().map(|left| now.after(left))
+        let left = left.max().filter(|_| !self.is_stopping);
+        left.map(|left| now.after(left))
     }
 
-    /// The line of each account at `now`. `over`: the session has ended.
-    pub(super) fn lines(&self, now: Time, over: bool) -> impl Iterator<Item = AccountLine<'_>> {
+    /// The line of each account at `now`.
+    pub(super) fn lines(&self, now: Time) -> impl Iterator<Item = AccountLine<'_>> {
         let accounts = self.accounts.iter();
-        accounts.map(move |account| AccountLine::of(account, now, over))
+        accounts.map(move |account| AccountLine::of(account, now, self))
     }
 
     /// Counts what `entry` says.

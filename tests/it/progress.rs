@@ -91,7 +91,7 @@ fn plain_lines_come_when_something_changed_and_at_most_every_ten_seconds() {
     crm: 0 of 40 rows, 0 not done, 20s left, ends 09:44
     acme: 155 of 1,200 rows, 1 not done, 300/min, 3m 29s left, ends 09:47
     crm: 1 of 40 rows, 1 not done, stopped: too many rows failed or were refused
-    acme: 200 of 1,200 rows, 2 not done, 293/min, 3m 26s left, ends 09:47
+    acme: 200 of 1,200 rows, 2 not done, 293/min
     crm: 1 of 40 rows, 1 not done, stopped: too many rows failed or were refused
     "#);
 }
@@ -107,6 +107,23 @@ fn json_lines_come_at_most_every_second_and_each_is_an_object() {
     insta::assert_snapshot!([crm[1], crm[4]].join("\n"), @r#"
     {"kind":"progress","at":"2026-11-22T09:43:32.000Z","account":"crm","state":"paused","rows":40,"done":0,"good":0,"bad":0,"skipped":0,"requests":0,"throttled":0,"seconds_left":20,"ends_at":"2026-11-22T09:43:52.000Z","paused_until":"2026-11-22T09:43:50.000Z","pause_reason":"429 with Retry-After: 93"}
     {"kind":"progress","at":"2026-11-22T09:44:01.000Z","account":"crm","state":"stopped","rows":40,"done":1,"good":0,"bad":1,"skipped":0,"requests":0,"throttled":0,"rows_per_minute":0.0,"stop_reason":"failure_limit"}
+    "#);
+}
+
+#[test]
+fn an_account_that_waits_says_that_it_stops_and_at_the_end_no_time() {
+    let mut progress = quiet(vec![plan("acme", 1200, 240), plan("crm", 40, 20)]);
+    progress.see(&outcome("acme", 1, Outcome::Deleted));
+    progress.see(&pause("crm", None, 30));
+    progress.stop();
+    let mut told = progress.status_lines(at(2));
+    progress.finish(at(3));
+    told.extend(progress.status_lines(at(3)));
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    acme: 1 of 1,200 rows, 0 not done, stopping
+    crm: 0 of 40 rows, 0 not done, stopping
+    acme: 1 of 1,200 rows, 0 not done
+    crm: 0 of 40 rows, 0 not done
     "#);
 }
 

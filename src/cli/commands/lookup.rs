@@ -121,7 +121,7 @@ impl OpenRun<'_> {
         let count = ahead.iter().map(|it| it.rows).sum();
         let begun = Entry::Session(Box::new(self.start("lookup", count, ahead.clone())));
         self.recorder.record(begun, Durability::Synced).await?;
-        let progress = Shown::start(self.args.progress, ahead, &self.recorder);
+        let progress = Shown::start(self, ahead);
         file.begin()?;
         let ended = self.find_all(by, rows, file, &progress).await;
         progress.finish().await;

@@ -1,6 +1,5 @@
 //! `status`: where a run stands, also while another process is at it.
 
-use std::io::IsTerminal as _;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -44,6 +43,7 @@ fn follow(ledger: &Path) -> Result<(), CliError> {
     // Before a session says what lies before it.
     let accounts = reader.header.accounts.iter();
     let accounts = accounts.map(|it| AccountPlan::untimed(it.name.clone(), 0));
+    let start = |ahead, since| Progress::start(Mode::Auto, ahead, since);
     let mut progress = start(accounts.collect(), Time::now());
     let mut shown = false;
     // Ends with the run, or with the person's patience.
@@ -73,8 +73,4 @@ fn follow(ledger: &Path) -> Result<(), CliError> {
             thread::sleep(REST);
         }
     }
-}
-
-fn start(ahead: Vec<AccountPlan>, since: Time) -> Progress {
-    Progress::start(Mode::Auto, std::io::stderr().is_terminal(), ahead, since)
 }

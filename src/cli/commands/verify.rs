@@ -125,7 +125,7 @@ impl OpenRun<'_> {
             };
             work.push((client.clone(), spec));
         }
-        let progress = Shown::start(self.args.progress, ahead, &self.recorder);
+        let progress = Shown::start(&self, ahead);
         let feed = Feed::new(self.state, &self.recorder, sources);
         let asked = ended_as(run(work, Arc::new(feed)).await);
         progress.finish().await;

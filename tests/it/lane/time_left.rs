@@ -92,7 +92,7 @@ fn the_time_left_is_true_to_a_fifth(
         .for_each(|row| sim.server.fault(row, Fault::Unknown));
     setup.run_rows(&mut sim, (1..=rows).map(|row| task(row, action)).collect());
     let took = sim.elapsed();
-    let mut progress = Progress::start(Mode::None, false, vec![plan.clone()], EPOCH);
+    let mut progress = Progress::start(Mode::None, vec![plan.clone()], EPOCH);
     let mut entries = sim
         .entries
         .iter()
@@ -107,7 +107,7 @@ fn the_time_left_is_true_to_a_fifth(
         progress.tick(now);
         let line = progress.status_lines(now).remove(0);
         if second % 300 == 0 {
-            let mut other = Progress::start(Mode::None, false, vec![plan.clone()], EPOCH);
+            let mut other = Progress::start(Mode::None, vec![plan.clone()], EPOCH);
             let ended = sim.entries.iter();
             let ended = ended.filter(|it| made_at(it).is_some_and(|at| at <= now));
             ended.for_each(|entry| other.see(entry));
