@@ -105,6 +105,7 @@ impl Lane {
         let provider = account.provider.as_ref();
         let purpose = &request.purpose;
         let meaning = purpose.parse(provider, &granted.access, contact, &reply);
+        let meaning = meaning.map_err(|verdict| account.tokens.judged(verdict));
         let verdict = meaning.as_ref().err();
         self.observe(&request, flight.permit.as_ref(), &reply, verdict, now);
         match meaning {

@@ -264,6 +264,16 @@ impl Tokens {
         })
     }
 
+    /// A verdict by these credentials: where no tokens are fetched, no other can be had.
+    pub(super) fn judged(&self, verdict: Verdict) -> Verdict {
+        match (verdict, &self.authorize) {
+            (Verdict::TokenRejected(said), Authorize::Fixed(_)) => {
+                Verdict::Account(StopKind::CredentialsRejected, said)
+            }
+            (verdict, _) => verdict,
+        }
+    }
+
     /// The provider took `granted`.
     pub(super) fn accepted(&mut self, granted: &Granted) {
         if granted.generation > 0 {

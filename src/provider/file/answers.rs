@@ -149,6 +149,8 @@ impl ProviderFile {
         };
         match known.unwrap_or_else(|| verdict::by_status(reply, &body, said.clone())) {
             Verdict::Row(end, _) => Verdict::Row(end, said),
+            // Where tokens are fetched, another may be taken.
+            Verdict::Account(StopKind::CredentialsRejected, _) => Verdict::TokenRejected(said),
             Verdict::Account(kind, known) if known.is_empty() => Verdict::Account(kind, said),
             Verdict::Transient(Transient::Throttled { scope, .. }, _) => {
                 let wait = self.wait(&reply.headers);

@@ -23,7 +23,7 @@ use super::{
     Access, Authorize, Found, Identity, LookupFor, Provider, RateHints, Reply, Request, Token,
     UserLookup, Verdict, auth, digits, find,
 };
-use crate::domain::{FindBy, IdProblem, ProviderKind, Step, StopKind, UserId, UserState};
+use crate::domain::{FindBy, IdProblem, ProviderKind, Step, UserId, UserState};
 
 pub use check::{FileProblem, span_of};
 pub use format::ProviderFile;
@@ -86,8 +86,12 @@ impl FileSettings {
         plain.chain(secrets).fold(template.to_owned(), put)
     }
 
-    fn is_minting(&self) -> bool {
-        self.file.auth.client_credentials.is_some()
+    /// The request of `step`.
+    fn call(&self, step: Step) -> &FileCall {
+        let Some((_, call, ..)) = self.file.step(step) else {
+            unreachable!("{} has no step {step}", self.file.name);
+        };
+        call
     }
 
     /// The request that `call` describes, about the user `id`.
@@ -163,7 +167,7 @@ impl Provider for FileSettings {
     }
 
     fn authorize(&self) -> Authorize {
-        if self.is_minting() {
+        if self.file.auth.client_credentials.is_some() {
             let mut parts = vec![self.file.name.as_str(), self.base_url.as_str()];
             parts.extend(self.secrets.values().map(SecretString::expose_secret));
             let key = auth::digest(&parts);
@@ -184,8 +188,7 @@ impl Provider for FileSettings {
     }
 
     fn identified(&self, access: &Access, reply: &Reply) -> Result<Identity, Verdict> {
-        let who = self.file.who(&access.base, reply);
-        who.map_err(|verdict| self.of_token(verdict))
+        self.file.who(&access.base, reply)
     }
 
     fn step(&self, access: &Access, step: Step, id: &UserId) -> Request {
@@ -193,7 +196,7 @@ impl Provider for FileSettings {
     }
 
     fn judge(&self, step: Step, id: &UserId, reply: &Reply) -> Verdict {
-        self.of_token(self.file.judge(self.call(step), id, reply))
+        self.file.judge(self.call(step), id, reply)
     }
 
     fn lookup_before(&self, step: Step) -> Option<LookupFor> {
@@ -219,8 +222,7 @@ impl Provider for FileSettings {
 
     /// Where orders are only taken, who stands after one is being deleted.
     fn states_of(&self, asked: &UserLookup<'_>, reply: &Reply) -> Result<Vec<UserState>, Verdict> {
-        let state = self.file.state(&asked.ids[0], reply);
-        let state = state.map_err(|verdict| self.of_token(verdict))?;
+        let state = self.file.state(&asked.ids[0], reply)?;
         let is_later = self.file.all_steps().all(|(_, call, ..)| call.is_later());
         Ok(vec![match (asked.purpose, state) {
             (LookupFor::Verification, UserState::Unknown) => UserState::Gone,
@@ -242,8 +244,7 @@ impl Provider for FileSettings {
     }
 
     fn found(&self, by: FindBy, keys: &[String], reply: &Reply) -> Result<Found, Verdict> {
-        let found = (self.file).found((by, &self.file.find[&by]), &keys[0], reply);
-        let users = found.map_err(|verdict| self.of_token(verdict))?;
+        let users = (self.file).found((by, &self.file.find[&by]), &keys[0], reply)?;
         Ok((vec![users], false))
     }
 
@@ -288,26 +289,6 @@ impl Provider for FileSettings {
             base: self.base_url.clone(),
             authorization: auth::token("Bearer", &token.secret),
         })
-    }
-}
-
-impl FileSettings {
-    /// The request of `step`.
-    fn call(&self, step: Step) -> &FileCall {
-        let Some((_, call, ..)) = self.file.step(step) else {
-            unreachable!("{} has no step {step}", self.file.name);
-        };
-        call
-    }
-
-    /// Where tokens are fetched, another may be taken.
-    fn of_token(&self, verdict: Verdict) -> Verdict {
-        match verdict {
-            Verdict::Account(StopKind::CredentialsRejected, said) if self.is_minting() => {
-                Verdict::TokenRejected(said)
-            }
-            other => other,
-        }
     }
 }
 

@@ -6,7 +6,7 @@
 //! | answer | verdict |
 //! | --- | --- |
 //! | 429, or `TooManyJobs` at any 4xx | transient: throttled; a 429 of a day's limit that names no time: account |
-//! | 401 | token rejected, if it says `invalid_token` of one we fetched; else account |
+//! | 401 | token rejected, if it says `invalid_token`; else account |
 //! | 403 | row refused, if it speaks of this user in JSON; else account |
 //! | 404 `RecordNotFound` | look: never there, or soft-deleted long ago |
 //! | 404 otherwise | account: `InvalidEndpoint` is a wrong path; an empty one a wrong subdomain |

@@ -89,7 +89,7 @@ impl Bulk for ZendeskSettings {
     fn begun(&self, reply: &Reply) -> Result<JobId, Verdict> {
         let body = Body::of(reply);
         if reply.status != 200 {
-            return Err(self.of_token(refusal(reply, &body)));
+            return Err(refusal(reply, &body));
         }
         let job = body
             .object()
@@ -128,7 +128,7 @@ impl Bulk for ZendeskSettings {
                     Verdict::Account(StopKind::WrongTenant, said) if reply.status == 404 => {
                         Err(verdict::of_read(Verdict::Row(RowEnd::NotFound, said)))
                     }
-                    verdict => Err(self.of_token(verdict::of_read(verdict))),
+                    verdict => Err(verdict::of_read(verdict)),
                 };
             }
         };

@@ -26,8 +26,8 @@ use super::{
     ZendeskSettings, auth, contract, digits, find,
 };
 use crate::domain::{
-    AccountLimits, FindBy, IdProblem, ProviderKind, Quota, Step, StopKind, UserId, UserState,
-    bound, looks_rounded,
+    AccountLimits, FindBy, IdProblem, ProviderKind, Quota, Step, UserId, UserState, bound,
+    looks_rounded,
 };
 
 /// How long a token is asked to live; Zendesk takes more than 300 and less than 172,800 seconds.
@@ -57,21 +57,6 @@ impl ZendeskSettings {
     /// Whether each token comes with the refresh token for the next.
     const fn rotates(&self) -> bool {
         matches!(self.credentials, ZendeskCredentials::Refresh { .. })
-    }
-
-    /// Whether tokens are fetched, so that another can be had where one is not taken.
-    fn is_minting(&self) -> bool {
-        self.rotates() || matches!(self.credentials, ZendeskCredentials::Client { .. })
-    }
-
-    /// Where no tokens are fetched, no other can be had.
-    fn of_token(&self, verdict: Verdict) -> Verdict {
-        match verdict {
-            Verdict::TokenRejected(said) if !self.is_minting() => {
-                Verdict::Account(StopKind::CredentialsRejected, said)
-            }
-            other => other,
-        }
     }
 }
 
@@ -138,7 +123,7 @@ impl Provider for ZendeskSettings {
     }
 
     fn identified(&self, access: &Access, reply: &Reply) -> Result<Identity, Verdict> {
-        answers::identified(&access.base, reply).map_err(|it| self.of_token(it))
+        answers::identified(&access.base, reply)
     }
 
     /// <https://developer.zendesk.com/api-reference/ticketing/account-configuration/custom_roles/>.
@@ -147,7 +132,7 @@ impl Provider for ZendeskSettings {
     }
 
     fn lacks(&self, reply: &Reply) -> Result<Vec<String>, Verdict> {
-        answers::role_lacks(reply).map_err(|it| self.of_token(it))
+        answers::role_lacks(reply)
     }
 
     fn step(&self, access: &Access, step: Step, id: &UserId) -> Request {
@@ -162,7 +147,7 @@ impl Provider for ZendeskSettings {
     }
 
     fn judge(&self, step: Step, id: &UserId, reply: &Reply) -> Verdict {
-        self.of_token(answers::judge(step, id, reply))
+        answers::judge(step, id, reply)
     }
 
     /// A soft-deleted user is in no list that can be asked for certain users.
@@ -200,7 +185,7 @@ impl Provider for ZendeskSettings {
     }
 
     fn states_of(&self, asked: &UserLookup<'_>, reply: &Reply) -> Result<Vec<UserState>, Verdict> {
-        lookups::states_of(asked, reply).map_err(|it| self.of_token(it))
+        lookups::states_of(asked, reply)
     }
 
     /// A search takes one address. External ids stand in one list, if no comma is in them.
@@ -228,7 +213,7 @@ impl Provider for ZendeskSettings {
     }
 
     fn found(&self, by: FindBy, keys: &[String], reply: &Reply) -> Result<Found, Verdict> {
-        lookups::found(by, keys, reply).map_err(|it| self.of_token(it))
+        lookups::found(by, keys, reply)
     }
 
     /// After a soft delete a user is still shown, as inactive. The state after the permanent one is

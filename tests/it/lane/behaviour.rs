@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Fault, Setup, Sim, done, stopped, task};
-use userpurge::domain::{Action, LeftOpen, Outcome, StopKind, UserId};
+use userpurge::domain::{Action, Entry, LeftOpen, Outcome, StopKind, UserId};
 use userpurge::lane::{AccountEnd, Event, FailureLimit};
 
 fn sim() -> Sim {
@@ -99,6 +99,25 @@ fn tokens_that_are_never_taken_stop_the_lane_before_many_are_used_up() {
     let end = setup.run(&mut sim, Action::Delete, 100);
     stopped(end, StopKind::CredentialsRejected);
     assert!(sim.server.tokens.len() <= 3, "{}", sim.server.tokens.len());
+    assert!(sim.outcomes().is_empty(), "every row stays pending");
+}
+
+#[test]
+fn an_invalid_token_that_no_other_can_be_had_for_stops_the_lane_at_once() {
+    let mut sim = Sim::new((10, 30), 1);
+    sim.server.token_life = Some(Duration::ZERO);
+    let setup = Setup {
+        concurrency: 1,
+        ..Setup::default()
+    };
+    let end = setup.run(&mut sim, Action::Delete, 100);
+    stopped(end, StopKind::CredentialsRejected);
+    let classes = sim.entries.iter().filter_map(|entry| match entry {
+        Entry::Attempt(it) => it.class.as_deref(),
+        _ => None,
+    });
+    let classes: Vec<_> = classes.collect();
+    assert_eq!(classes, ["account_stopped"], "it is not sent again");
     assert!(sim.outcomes().is_empty(), "every row stays pending");
 }
 

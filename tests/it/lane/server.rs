@@ -222,9 +222,10 @@ impl Server {
             return false;
         };
         let sent = request.headers.get("authorization").unwrap();
-        let number = sent.to_str().unwrap().strip_prefix("token-").unwrap();
-        let number: usize = number.parse().unwrap();
-        now - self.tokens[number - 1] >= life
+        // What is no token is none that lives.
+        let number = sent.to_str().unwrap().strip_prefix("token-");
+        let number = number.map(|it| it.parse::<usize>().unwrap());
+        number.is_none_or(|number| now - self.tokens[number - 1] >= life)
     }
 
     fn effect(
