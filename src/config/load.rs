@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::account::{AccountSettings, check_name, keys};
+use super::account::{AccountSettings, SECRET_KEYS, check_name, keys};
 use super::environment::{self, Lookup};
 use super::error::{ConfigError, Mistake, is_like};
 use super::secret::{SecretSource, read_file, warn_if_world_readable};
@@ -138,8 +138,9 @@ impl Outline {
                 .unwrap_or(&root)
         };
         let sources = self.accounts.iter().flat_map(|account| {
-            let keys = account.provider.secrets().into_iter();
-            keys.filter_map(|(key, _)| table(account).get(key))
+            let own = account.provider.file().map(|file| file.keys().1);
+            let keys = own.unwrap_or_else(|| SECRET_KEYS.into());
+            keys.into_iter().filter_map(|key| table(account).get(key))
         });
         let sources = sources.filter_map(|value| SecretSource::parse(value.get_ref()).ok());
         let sources: Vec<_> = sources.collect();

@@ -474,56 +474,35 @@ impl Paused {
     }
 }
 
-/// Why a lane stopped before its rows were done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StopKind {
-    /// The credentials are not (or no longer) taken.
-    CredentialsRejected,
-    /// The caller has not the right to delete users, or the token not the scope.
-    NotPermitted,
-    /// The app, the organisation or the path is not the right one.
-    WrongTenant,
-    /// The provider's cap on deletions of the whole organisation.
-    OrgCap,
-    /// The quota of the day is used up, or the server asks for a wait that nobody sits through.
-    QuotaGone,
-    /// Too many rows failed or were refused.
-    FailureLimit,
-    /// Whether users are protected could not be asked.
-    RolesUnknown,
-    /// Nothing reached the provider for too long.
-    OutOfReach,
-    /// Token after token died at once, or none could be had.
-    TokensExhausted,
-    /// The provider asks for payment, or for another plan, before it goes on.
-    PaymentRequired,
-    /// One row after the other names a user whom the provider does not know.
-    NotFoundRun,
-    /// A row of those that `--canary` sends first did not end well.
-    CanaryFailed,
-    /// The time that `--until` sets was reached.
-    UntilReached,
-}
-
-impl StopKind {
-    /// The event, as a lower-case fragment.
-    pub const fn describe(self) -> &'static str {
-        match self {
-            Self::CredentialsRejected => "the credentials were rejected",
-            Self::NotPermitted => "the caller may not delete users",
-            Self::WrongTenant => "this is the wrong app, organisation or address",
-            Self::OrgCap => "the organisation's cap on deletions is reached",
-            Self::QuotaGone => "the provider takes no more requests for now",
-            Self::FailureLimit => "too many rows failed or were refused",
-            Self::RolesUnknown => "whether users are protected could not be asked",
-            Self::OutOfReach => "the provider is out of reach",
-            Self::TokensExhausted => "no token that lives could be had",
-            Self::PaymentRequired => "the provider asks for payment or another plan first",
-            Self::NotFoundRun => "user after user is not known here: wrong account or stale file?",
-            Self::CanaryFailed => "the canary's rows are not all done",
-            Self::UntilReached => "the time of --until is reached",
-        }
+named! {
+    /// Why a lane stopped before its rows were done.
+    pub enum StopKind {
+        /// The credentials are not (or no longer) taken.
+        CredentialsRejected = "credentials_rejected": "the credentials were rejected",
+        /// The caller has not the right to delete users, or the token not the scope.
+        NotPermitted = "not_permitted": "the caller may not delete users",
+        /// The app, the organisation or the path is not the right one.
+        WrongTenant = "wrong_tenant": "this is the wrong app, organisation or address",
+        /// The provider's cap on deletions of the whole organisation.
+        OrgCap = "org_cap": "the organisation's cap on deletions is reached",
+        /// The quota of the day is used up, or the server asks for a wait that nobody sits through.
+        QuotaGone = "quota_gone": "the provider takes no more requests for now",
+        /// Too many rows failed or were refused.
+        FailureLimit = "failure_limit": "too many rows failed or were refused",
+        /// Whether users are protected could not be asked.
+        RolesUnknown = "roles_unknown": "whether users are protected could not be asked",
+        /// Nothing reached the provider for too long.
+        OutOfReach = "out_of_reach": "the provider is out of reach",
+        /// Token after token died at once, or none could be had.
+        TokensExhausted = "tokens_exhausted": "no token that lives could be had",
+        /// The provider asks for payment, or for another plan, before it goes on.
+        PaymentRequired = "payment_required": "the provider asks for payment or another plan first",
+        /// One row after the other names a user whom the provider does not know.
+        NotFoundRun = "not_found_run": "user after user is not known here: wrong account or stale file?",
+        /// A row of those that `--canary` sends first did not end well.
+        CanaryFailed = "canary_failed": "the canary's rows are not all done",
+        /// The time that `--until` sets was reached.
+        UntilReached = "until_reached": "the time of --until is reached",
     }
 }
 

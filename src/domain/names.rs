@@ -83,8 +83,29 @@ text_id! {
     RunId
 }
 
-/// Defines an enum by names: `ALL`, `name()`, `index()`, `Display`, and serde by the same names.
+/// Defines an enum by names: `ALL`, `name()`, `index()`, `Display`, and serde by the same names. Where words stand
+/// behind each name, `describe()` too.
 macro_rules! named {
+    (
+        $(#[$about:meta])*
+        pub enum $Enum:ident {
+            $($(#[$doc:meta])* $Variant:ident = $name:literal: $words:literal,)+
+        }
+    ) => {
+        $crate::domain::named! {
+            $(#[$about])*
+            pub enum $Enum { $($(#[$doc])* $Variant = $name,)+ }
+        }
+
+        impl $Enum {
+            /// In words, as a lower-case fragment.
+            pub const fn describe(self) -> &'static str {
+                match self {
+                    $(Self::$Variant => $words,)+
+                }
+            }
+        }
+    };
     (
         $(#[$about:meta])*
         pub enum $Enum:ident {

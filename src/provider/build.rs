@@ -101,27 +101,6 @@ pub enum ProviderSettings {
     File(FileSettings),
 }
 
-impl ZendeskCredentials {
-    /// The secrets by their keys in the configuration.
-    fn secrets(&self) -> Vec<(&str, &SecretString)> {
-        match self {
-            Self::ApiToken { token, .. } => vec![("api_token", token)],
-            Self::OAuthToken { token } => vec![("oauth_token", token)],
-            Self::Client { secret, .. } => vec![("client_secret", secret)],
-            Self::Refresh {
-                token,
-                refresh,
-                secret,
-                ..
-            } => {
-                let secret = secret.iter().map(|secret| ("client_secret", secret));
-                let both = [("oauth_token", token), ("refresh_token", refresh)];
-                both.into_iter().chain(secret).collect()
-            }
-        }
-    }
-}
-
 impl ProviderSettings {
     /// The provider.
     pub fn kind(&self) -> ProviderKind {
@@ -153,22 +132,6 @@ impl ProviderSettings {
     /// A digest of what a provider file says of requests and answers; `None`: this program says it.
     pub fn rules(&self) -> Option<String> {
         self.file().map(|file| file.digest())
-    }
-
-    /// The secrets by their keys in the configuration.
-    pub fn secrets(&self) -> Vec<(&str, &SecretString)> {
-        match self {
-            Self::Zendesk(zendesk) => zendesk.credentials.secrets(),
-            Self::Sunco(sunco) => vec![("key_secret", &sunco.key_secret)],
-            Self::Zoho(zoho) => vec![
-                ("client_secret", &zoho.client_secret),
-                ("refresh_token", &zoho.refresh_token),
-            ],
-            Self::File(file) => {
-                let secrets = file.secrets.iter();
-                secrets.map(|(key, secret)| (&**key, secret)).collect()
-            }
-        }
     }
 }
 

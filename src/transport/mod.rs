@@ -53,17 +53,17 @@ named! {
     /// Where an exchange broke off. The name is the stable word that ledgers use.
     pub enum Failure {
         /// No connection; nothing was sent.
-        Connect = "no_connection",
+        Connect = "no_connection": "no connection could be made",
         /// The server's certificate is not to be trusted; nothing was sent.
-        Certificate = "bad_certificate",
+        Certificate = "bad_certificate": "the server's certificate cannot be trusted",
         /// No whole answer within [`REPLY_TIME_MAX`].
-        TimedOut = "timed_out",
+        TimedOut = "timed_out": "no answer came in time",
         /// The connection broke after the request had begun to leave.
-        Broken = "broken_connection",
+        Broken = "broken_connection": "the connection broke",
         /// The answer is longer than [`BODY_BYTES_MAX`].
-        TooLarge = "answer_too_large",
+        TooLarge = "answer_too_large": "the answer is too large",
         /// The person at the keyboard would not wait for it.
-        Abandoned = "abandoned",
+        Abandoned = "abandoned": "the wait was broken off",
     }
 }
 
@@ -78,18 +78,6 @@ impl Failure {
         match self {
             Self::Connect | Self::Certificate => false,
             Self::TimedOut | Self::Broken | Self::TooLarge | Self::Abandoned => true,
-        }
-    }
-
-    /// The event, as a lower-case fragment.
-    pub const fn describe(self) -> &'static str {
-        match self {
-            Self::Connect => "no connection could be made",
-            Self::Certificate => "the server's certificate cannot be trusted",
-            Self::TimedOut => "no answer came in time",
-            Self::Broken => "the connection broke",
-            Self::TooLarge => "the answer is too large",
-            Self::Abandoned => "the wait was broken off",
         }
     }
 }

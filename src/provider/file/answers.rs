@@ -59,15 +59,11 @@ pub(super) fn words() -> impl Iterator<Item = String> {
 
 /// The word for `verdict`.
 pub(super) fn word(verdict: &Verdict) -> String {
-    let stop = |kind| {
-        let name = serde_json::to_value(kind).unwrap_or_default();
-        format!("account.{}", name.as_str().unwrap_or_default())
-    };
     match verdict {
         Verdict::Row(end, _) => format!("row.{end}"),
         Verdict::Transient(moment, _) => format!("transient.{}", moment.name()),
-        Verdict::Account(kind, _) => stop(*kind),
-        Verdict::TokenRejected(_) => stop(StopKind::CredentialsRejected),
+        Verdict::Account(kind, _) => format!("account.{kind}"),
+        Verdict::TokenRejected(_) => format!("account.{}", StopKind::CredentialsRejected),
         Verdict::Look(..) => "row.unclear".to_owned(),
     }
 }
