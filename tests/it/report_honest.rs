@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::signals::send;
-use crate::support::World;
-use crate::support::usual::{LEDGER, RUN, run};
+use crate::support::usual::{LEDGER, PERMANENTLY, RUN, run};
+use crate::support::{World, csv, ids};
 
 /// The report of `ledgers` in Markdown, which has the words of the page.
 fn told(world: &World, ledgers: &[&str]) -> String {
@@ -74,9 +74,73 @@ fn a_plan_that_nobody_agreed_to_has_rows_to_send() {
         words.contains("Nothing has been sent for this plan."),
         "{words}"
     );
-    for untrue in ["No account had a row to send", "| not recorded |"] {
+    assert!(
+        words.contains("No row is done, so there is nothing to ask"),
+        "{words}"
+    );
+    for untrue in [
+        "No account had a row to send",
+        "| not recorded |",
+        "userpurge verify",
+    ] {
         assert!(!words.contains(untrue), "{words}");
     }
+}
+
+/// The requests are fewer than those that the ledger has, or as many: each is there before it leaves.
+#[test]
+fn a_killed_run_tells_the_answers_that_are_missing() {
+    let world = World::of_soft_deleted(9);
+    world.settings(json!({"latency": "500ms"}));
+    let child = world.start(&[&PERMANENTLY[..], &["--concurrency", "3"]].concat());
+    world.until("requests are under way", || world.deletions().len() == 3);
+    send("-KILL", &child);
+    world.finish(child).code(-1);
+    let arrived = world.sandbox().log(None).len() as u64;
+    let json = json_of(&world, LEDGER);
+    assert!(json["requests"].as_u64().unwrap() >= arrived, "{json}");
+    let words = told(&world, &[LEDGER]);
+    let heading = "0 of 9 rows done, 9 still to do (3 sent, answer missing)";
+    assert!(words.contains(heading), "{words}");
+    assert!(
+        words.contains("has not ended yet (3 sent, answer missing)"),
+        "{words}"
+    );
+    assert!(words.contains("| not recorded |"), "{words}");
+    assert!(words.contains("| Requests recorded |"), "{words}");
+}
+
+/// There is no file of it whose digest a command could print.
+#[test]
+fn of_what_came_on_standard_input_no_file_is_named() {
+    let world = World::of_users(3);
+    let run = [&run("-", "acme", "delete")[..], &["--ledger", LEDGER]].concat();
+    world.call_with(&run, ids(1..=3).as_bytes()).code(0);
+    let words = told(&world, &[LEDGER]);
+    assert!(!words.contains("sha256sum"), "{words}");
+    let digest = json_of(&world, LEDGER)["input"]["sha256"].clone();
+    assert!(words.contains(digest.as_str().unwrap()), "{words}");
+}
+
+#[test]
+fn a_report_of_several_ledgers_names_them_all_where_it_says_what_lists_the_rest() {
+    let world = World::of_users(40);
+    let mut ledgers = Vec::new();
+    for (name, users) in [("a.csv", 1..=20), ("b.csv", 15..=40)] {
+        let rows = users.map(|id| [id.to_string(), format!("REQ-{id}")]);
+        world.write(name, csv("id,ref", rows));
+        world.call(&run(name, "acme", "delete")).code(0);
+        ledgers.push(format!("{name}.ledger.jsonl"));
+    }
+    let ledgers: Vec<_> = ledgers.iter().map(String::as_str).collect();
+    let words = told(&world, &ledgers);
+    let note = "6 rows of this run count in another one.";
+    assert!(words.contains(note), "{words}");
+    let (_, lists) = words.split_once("and 10 references more, which `").unwrap();
+    let command = lists.split_once('`').unwrap().0;
+    let args: Vec<_> = command.split(' ').skip(1).collect();
+    world.call(&args).code(0);
+    assert_eq!(world.read("report/refs.csv").lines().count(), 1 + 40);
 }
 
 #[test]
