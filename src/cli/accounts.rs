@@ -300,7 +300,7 @@ pub(super) fn limits_advice(
         let stated = stated.filter(|stated| stated.is_above(used))?;
         let (title, name) = (it.kind.title(), &it.name);
         Some(format!(
-            "note: {title} allows `{name}` {stated}, and the configuration takes {used}; to take all, write `limits = {{ requests = \"{stated}\" }}` below `[accounts.{name}]`"
+            "note: {title} allows `{name}` {stated}, and userpurge keeps to {used}; to take all, write `limits = {{ requests = \"{stated}\" }}` below `[accounts.{name}]`"
         ))
     };
     connections.iter().filter_map(advice).collect()

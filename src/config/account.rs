@@ -133,33 +133,29 @@ impl AccountSettings {
     }
 
     /// In words, how much of what one of its limits allows, that of a step or of all requests, and who says
-    /// so.
+    /// so: its provider, the configuration, or nobody but this program.
     pub fn describe_limit(&self, limit: Option<(Option<Step>, Quota)>) -> Option<String> {
+        let title = self.kind().title();
         let Some((step, quota)) = limit else {
             let jobs = self.limits.many?.jobs_max;
-            let who = self.kind().title();
-            return Some(format!("{who}'s jobs take as long, {jobs} at a time"));
+            return Some(format!("{title}'s jobs take as long, {jobs} at a time"));
         };
-        let usual = provider::defaults(self.kind());
-        let limits = &self.limits;
-        let is_ours = limits.share < 1.0 || limits.requests == quota;
-        let (what, is_usual) = match step {
-            // The provider has stated a limit that is not ours.
-            None => ("requests", usual.requests == quota || !is_ours),
-            Some(step) => {
-                let what = match step {
-                    Step::Delete => "deletions",
-                    Step::PermanentlyDelete => "permanent deletions",
-                    Step::DeletePersonalInformation => "clearings of profiles",
-                    Step::Own(_) => "such requests",
-                };
-                (what, usual.steps.contains(&(step, quota)))
-            }
+        let usual = self.provider.file().and_then(|file| file.defaults());
+        let usual = usual.unwrap_or_else(|| provider::defaults(self.kind()));
+        let ours = self.limits.clone().shared().requests;
+        let what = match step {
+            None => "requests",
+            Some(Step::Delete) => "deletions",
+            Some(Step::PermanentlyDelete) => "permanent deletions",
+            Some(Step::DeletePersonalInformation) => "clearings of profiles",
+            Some(Step::Own(_)) => "such requests",
         };
-        let who = if is_usual {
-            self.kind().title()
-        } else {
-            "the configuration"
+        let who = match step {
+            None if quota == usual.requests && quota == ours => "userpurge keeps to".to_owned(),
+            None if quota != ours && self.limits.share >= 1.0 => format!("{title} allows"),
+            // As its documentation says.
+            Some(step) if usual.steps.contains(&(step, quota)) => format!("{title} allows"),
+            _ => "the configuration allows".to_owned(),
         };
         let span = duration(quota.span());
         let mut zeros = [" 0 s", " 0 min", " 0 h"].iter();
@@ -167,7 +163,7 @@ impl AccountSettings {
             .find_map(|zero| span.strip_suffix(zero))
             .unwrap_or(&span);
         let requests = grouped(u64::from(quota.requests().get()));
-        Some(format!("{who} allows {requests} {what} in {span}"))
+        Some(format!("{who} {requests} {what} in {span}"))
     }
 
     /// How its rows are judged.

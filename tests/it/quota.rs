@@ -246,7 +246,7 @@ fn a_higher_limit_than_configured_is_suggested_in_the_closing_words() {
         world.settings(json!({"zendesk": {"quota": stated}}));
         world.limit_acme("requests = \"400/1m\"");
         let done = world.call(&PERMANENTLY).code(0);
-        let words = "note: Zendesk Support allows `acme` 700/1m, and the configuration takes 400/1m; to take all, \
+        let words = "note: Zendesk Support allows `acme` 700/1m, and userpurge keeps to 400/1m; to take all, \
                      write `limits = { requests = \"700/1m\" }` below `[accounts.acme]`";
         let said = done.err.matches(words).count();
         assert_eq!(said, usize::from(is_suggested), "{}", done.err);

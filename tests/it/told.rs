@@ -97,6 +97,13 @@ fn the_time_is_that_of_the_limit_that_the_provider_states() {
     let theirs = world.call(&plan).code(2).says("at least 5 min 0 s");
     theirs.says("Zendesk Support allows 100 requests in 1 min");
     assert!(world.deletions().is_empty());
+    // Where nobody states a limit, it is this program's own.
+    world.settings(json!({"zendesk": {"quota": "100000/1m"}}));
+    world.limit_acme("");
+    world.soft_deleted_users(1..=500);
+    world.write("users.csv", ids(1..=500));
+    let nobody = world.call(&plan).code(2).says("at least 2 min 0 s");
+    nobody.says("userpurge keeps to 400 requests in 1 min");
 }
 
 #[test]
