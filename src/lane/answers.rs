@@ -97,6 +97,9 @@ impl Lane {
             Ok(reply) => reply,
             Err(error) => {
                 self.limits.over(false, now.instant);
+                if error.failure == Failure::Abandoned {
+                    return self.abandoned(request, flight, now);
+                }
                 return self.unanswered(request, &error, now);
             }
         };
@@ -217,9 +220,6 @@ impl Lane {
 
     /// No whole answer came.
     fn unanswered(&mut self, request: LaneRequest, error: &TransportError, now: Now) {
-        if error.failure == Failure::Abandoned {
-            return self.abandoned(request, now);
-        }
         let class @ (name, _) = (error.failure.name(), error.failure.in_doubt());
         let heard = Heard::own(name, error.to_string());
         self.note(&request, class, &heard, now);

@@ -1,9 +1,10 @@
 //! Where the answer to a request goes, by its purpose.
 
-use super::requests::{LaneRequest, Meaning, Purpose, Stage};
+use super::requests::{Flight, LaneRequest, Meaning, Purpose, Stage};
 use super::rows::{Heard, StepEnd};
 use super::{Lane, Now, RequestError};
 use crate::domain::{Outcome, Said, UserState};
+use crate::words::utc;
 
 impl Lane {
     /// A request brought what it was sent for.
@@ -96,18 +97,22 @@ impl Lane {
     }
 
     /// A person would not wait for the answer: what was asked to be done is in doubt.
-    pub(super) fn abandoned(&mut self, request: LaneRequest, now: Now) {
-        let rows = match request.purpose {
-            Purpose::Step(step) => vec![step.row],
+    pub(super) fn abandoned(&mut self, request: LaneRequest, flight: &Flight, now: Now) {
+        let (rows, step) = match request.purpose {
+            Purpose::Step(it) => (vec![it.row], it.step),
             Purpose::Bulk(bulk) => {
                 self.mark_many(&bulk.rows);
-                bulk.rows
+                (bulk.rows, bulk.step)
             }
-            _ => Vec::new(),
+            _ => return,
         };
+        let (step, sent) = (step.name(), utc(flight.at.wall));
+        let words = format!(
+            "the answer to `{step}` never came; it was sent at {sent}, and `userpurge resume` settles it"
+        );
         for row in rows {
             // Cut off by the person: no failure of the row's.
-            let end = StepEnd::new(Outcome::InDoubt, Heard::default());
+            let end = StepEnd::new(Outcome::InDoubt, Heard::own("unanswered", &*words));
             self.record_end(row, end, now);
         }
     }
@@ -123,7 +128,7 @@ impl Lane {
                     let requested = self.requested(&request, &flight, None, now);
                     self.record(requested);
                 }
-                Stage::Sent(_) => self.abandoned(request, now),
+                Stage::Sent(flight) => self.abandoned(request, &flight, now),
                 Stage::Recording(_) => {
                     self.note(&request, ("held_back", false), &Heard::default(), now);
                 }

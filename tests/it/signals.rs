@@ -135,10 +135,32 @@ fn the_second_signal_waits_for_nothing_and_leaves_doubt_in_the_ledger() {
         world.status(LEDGER)["state"] == "running"
     });
     send("-INT", &child);
-    world.finish(child).code(130);
+    world
+        .finish(child)
+        .code(130)
+        .says("4 in_doubt: the answer to `delete` never came");
     let status = world.status(LEDGER);
     assert_eq!(status["state"], "interrupted");
     assert_eq!(status["outcomes"]["in_doubt"], 4);
+    let ledger = world.ledger(LEDGER);
+    for doubt in ledger.iter().filter(|it| it["outcome"] == "in_doubt") {
+        let is_its = |it: &&Value| it["kind"] == "intent" && it["row"] == doubt["row"];
+        let sent = ledger.iter().find(is_its).unwrap()["at"].to_string();
+        let message = doubt["message"].to_string();
+        assert!(
+            message.contains("the answer to `delete` never came; it was sent at "),
+            "{message}"
+        );
+        // To the minute, as it leaves when its intent is on disk.
+        assert!(
+            message.contains(&sent[1..17].replace('T', " ")),
+            "{message}"
+        );
+        assert!(
+            message.contains("`userpurge resume` settles it"),
+            "{message}"
+        );
+    }
     world.settings(json!({"latency": "1ms"}));
     world.call(&["resume", LEDGER, "--yes"]).code(0);
     let status = world.status(LEDGER);
