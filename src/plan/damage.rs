@@ -60,9 +60,9 @@ pub(super) enum IdLook {
         digits: usize,
         /// Whether it ends as a spreadsheet leaves a longer one.
         rounded: bool,
+        /// Whether it may be a date, as `20260105`.
+        is_date: bool,
     },
-    /// A whole number that may be a date, as `20260105`.
-    Date,
     /// Hexadecimal, as Sunshine Conversations gives ids out.
     Hexadecimal,
     /// A number that is not written as a whole one.
@@ -75,12 +75,10 @@ impl IdLook {
     /// The look of the id `text`.
     pub(super) fn of(text: &str) -> Self {
         if is_digits(text) {
-            if is_date(text) {
-                return Self::Date;
-            }
             return Self::Number {
                 digits: text.len().min(SIZE_MAX),
                 rounded: looks_rounded(text),
+                is_date: is_date(text),
             };
         }
         if text.len() == HEXADECIMAL && text.bytes().all(|it| it.is_ascii_hexdigit()) {
@@ -104,8 +102,6 @@ pub(super) struct Tally {
     sizes: [u64; SIZE_MAX + 1],
     /// How many may be dates.
     dates: u64,
-    /// How many are written as a number that is not whole.
-    broken: u64,
 }
 
 /// The reason of an id with fewer digits than the `usual` ones of `account`.
@@ -121,17 +117,17 @@ impl Tally {
     pub(super) fn add(&mut self, look: IdLook) {
         self.all += 1;
         match look {
-            IdLook::Number { digits, rounded } => {
+            IdLook::Number {
+                digits,
+                rounded,
+                is_date,
+            } => {
                 self.sizes[digits] += 1;
                 self.rounded += u64::from(rounded && DIGITS.contains(&digits));
-            }
-            IdLook::Date => {
-                self.sizes[DATE] += 1;
-                self.dates += 1;
+                self.dates += u64::from(is_date);
             }
             IdLook::Hexadecimal => self.sizes[HEXADECIMAL] += 1,
-            IdLook::Broken => self.broken += 1,
-            IdLook::Text => {}
+            IdLook::Broken | IdLook::Text => {}
         }
     }
 
@@ -145,16 +141,17 @@ impl Tally {
         let why = |code, reason| Some(Why::new(Outcome::Invalid, Field::Id, code, reason));
         let name = &policy.name;
         let (digits, rounded) = match look {
-            IdLook::Number { digits, rounded } => (digits, rounded),
-            IdLook::Date if self.has_dates() => {
+            IdLook::Number { is_date: true, .. } if self.has_dates() => {
                 let reason = format!(
                     "the id looks like a date, and nearly all others of `{name}` have another length (if it \
                      is right, delete it from a file of its own)"
                 );
                 return why("date", reason);
             }
-            IdLook::Date => (DATE, false),
-            IdLook::Broken if self.has_broken() => {
+            IdLook::Number {
+                digits, rounded, ..
+            } => (digits, rounded),
+            IdLook::Broken if self.are_nearly_all(self.sizes[HEXADECIMAL]) => {
                 let reason = "a spreadsheet took the id for a number, so its digits are lost, as \
                               nearly all others are hexadecimal; format the column as text and \
                               export again";
@@ -202,25 +199,23 @@ impl Tally {
         self.rounded >= ROUNDED_MIN && self.rounded * ROUNDED_ONE_IN >= self.of_sizes(DIGITS)
     }
 
-    /// How many digits nearly all of them have: the few with fewer lost their first. `None`: there
-    /// are none with fewer, or they are too few, or too different, to tell.
+    /// How many digits nearly all of them have: the few with fewer lost their first. `None`: they are too few,
+    /// or too different, to tell.
     fn usual(&self) -> Option<usize> {
         let all = self.of_sizes(DIGITS);
         let digits = DIGITS.max_by_key(|digits| self.sizes[*digits])?;
-        let shorter = self.of_sizes(*DIGITS.start()..digits);
         // Nearly all: four fifths.
-        let is_usual = all >= LENGTHS_MIN && self.sizes[digits] * 5 >= all * 4 && shorter > 0;
+        let is_usual = all >= LENGTHS_MIN && self.sizes[digits] * 5 >= all * 4;
         is_usual.then_some(digits)
     }
 
     /// Ids of so many digits or fewer are at most half as long as nearly all others: a total or a row's
-    /// number. `None`: there are none, or too few others to tell.
+    /// number. `None`: there are too few others to tell.
     fn short(&self) -> Option<usize> {
         let longer = |size: usize| self.of_sizes((2 * size).max(LONG_MIN)..);
         // Twelve digits may be an external id among hexadecimal ones.
         let mut sizes = (1..HEXADECIMAL / 2).rev();
-        let short = sizes.find(|size| self.are_nearly_all(longer(*size)))?;
-        (self.of_sizes(..=short) > 0).then_some(short)
+        sizes.find(|size| self.are_nearly_all(longer(*size)))
     }
 
     /// Whether nearly all of them have at least two digits more or fewer than a date, and of those that have as
@@ -228,12 +223,6 @@ impl Tally {
     fn has_dates(&self) -> bool {
         let others = self.of_sizes(..DATE - 1) + self.of_sizes(DATE + 2..);
         self.dates * 2 >= self.sizes[DATE] && self.are_nearly_all(others)
-    }
-
-    /// Whether nearly all of them are 24 hexadecimal digits, and some are written as no whole number
-    /// is: those went through a spreadsheet.
-    const fn has_broken(&self) -> bool {
-        self.broken > 0 && self.are_nearly_all(self.sizes[HEXADECIMAL])
     }
 }
 

@@ -1,4 +1,4 @@
-//! A bar for each account and a line for all together; redrawn at most ten times a second.
+//! A bar for each account and a line for all together.
 //!
 //! A line is as wide as the terminal, 120 columns at most, and never wraps. Where there is no room
 //! for a bar, the words stay. The terminal itself is told the percentage where it can show one.
@@ -7,7 +7,6 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use console::{Style, Term, measure_text_width};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
@@ -33,15 +32,11 @@ const NARROW_NAME_COLUMNS_MAX: usize = 8;
 const WORDS_COLUMNS: usize = 64;
 const BAR_COLUMNS: (usize, usize) = (12, 30);
 
-/// The least time between two redraws.
-const EVERY: Duration = Duration::from_millis(100);
-
 /// Draws bars.
 pub(super) struct Bars {
     pub(super) screen: MultiProgress,
     /// A line for each account, and one that says when all are done.
     lines: Vec<ProgressBar>,
-    drawn: Option<Time>,
     /// The last value that the terminal itself was told.
     displayed: Option<u64>,
     /// How wide the terminal was when it was drawn last.
@@ -67,18 +62,12 @@ impl Bars {
         Self {
             lines: (0..=state.accounts.len()).map(add).collect(),
             screen,
-            drawn: None,
             displayed: None,
             columns: columns(),
         }
     }
 
     pub(super) fn tick(&mut self, state: &State, now: Time) {
-        let too_soon = |drawn: Time| now.saturating_since(drawn) < EVERY;
-        if self.drawn.is_some_and(too_soon) {
-            return;
-        }
-        self.drawn = Some(now);
         let all = percent(state.total());
         if self.displayed.replace(all) != Some(all) {
             tell_terminal(self.displayed);

@@ -101,12 +101,17 @@ impl Progress {
 
     /// From now on nothing more is begun: a person stops the session.
     pub fn stop(&mut self) {
-        self.state.is_stopping = true;
+        self.end("stopping");
+    }
+
+    fn end(&mut self, over: &'static str) {
+        let accounts = self.state.accounts.iter_mut();
+        accounts.for_each(|it| it.over = Some(over));
     }
 
     /// Shows where the run ended.
     pub fn finish(&mut self, now: Time) {
-        self.state.is_over = true;
+        self.end("ended");
         if let Some(bars) = &mut self.bars {
             bars.finish(&self.state, now);
         }

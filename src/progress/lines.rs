@@ -89,7 +89,7 @@ pub(super) struct AccountLine<'a> {
     kind: &'static str,
     at: Time,
     pub(super) account: &'a str,
-    /// `running`, `paused`, `stopped` or `ended`.
+    /// `running`, `paused`, `stopping`, `stopped` or `ended`.
     pub(super) state: &'static str,
     pub(super) rows: u64,
     pub(super) done: u64,
@@ -127,28 +127,24 @@ pub(super) struct AccountLine<'a> {
     /// How long the rows that are left take; `None`: none are going to be sent, or it is not known.
     #[serde(skip)]
     left: Option<Duration>,
-    /// Whether rows are left that are not going to be sent, as the session is stopping.
-    #[serde(skip)]
-    is_stopping: bool,
 }
 
 impl<'a> AccountLine<'a> {
-    /// The line of `account` of `all` at `now`.
-    pub(super) fn of(account: &'a AccountState, now: Time, all: &State) -> Self {
-        let goes_on = !(all.is_stopping || all.is_over);
+    /// The line of `account` at `now`.
+    pub(super) fn of(account: &'a AccountState, now: Time) -> Self {
         let pause = account.paused(now);
-        let left = account.time_left(now).filter(|_| goes_on);
+        let left = account.time_left(now);
         let pace = account.per_minute(now);
-        let waits = account.waits(now).filter(|_| goes_on);
+        let waits = account.waits(now);
         Self {
             kind: "progress",
             at: now,
             account: account.plan.name.as_str(),
-            state: match (account.stopped, all.is_over, pause) {
+            state: match (account.stopped, account.over, pause) {
                 (Some(_), _, _) => "stopped",
-                (None, true, _) => "ended",
-                (None, false, Some(_)) => "paused",
-                (None, false, None) => "running",
+                (None, Some(over), _) => over,
+                (None, None, Some(_)) => "paused",
+                (None, None, None) => "running",
             },
             rows: account.plan.ended + account.rows(),
             done: account.plan.ended + account.done(),
@@ -167,7 +163,6 @@ impl<'a> AccountLine<'a> {
             soft_deleted: account.halves.min(account.rows() - account.done()),
             canary: account.canary(),
             left,
-            is_stopping: all.is_stopping && !all.is_over && account.done() < account.rows(),
         }
     }
 
@@ -177,8 +172,8 @@ impl<'a> AccountLine<'a> {
         if let Some(stop) = self.stop_reason {
             return [(); 3].map(|()| format!("stopped: {}", stop.describe()));
         }
-        if self.is_stopping {
-            return [(); 3].map(|()| "stopping".to_owned());
+        if self.state == "stopping" && self.done < self.rows {
+            return [(); 3].map(|()| self.state.to_owned());
         }
         let pause = self.paused_until.zip(self.pause_reason);
         if let Some((until, reason)) = pause.filter(|_| self.state == "paused") {

@@ -44,9 +44,6 @@ pub(super) struct State {
     pub(super) since: Option<Time>,
     /// Whose times of day are shown.
     pub(super) zone: TimeZone,
-    /// Whether the session ends early, so that nothing more is begun; and whether it has ended.
-    pub(super) is_stopping: bool,
-    pub(super) is_over: bool,
 }
 
 /// Where one account stands since the session began.
@@ -61,6 +58,8 @@ pub(super) struct AccountState {
     pub(super) throttled: u64,
     /// Why the lane stopped; `None`: it has not.
     pub(super) stopped: Option<StopKind>,
+    /// The word for the session's end: `stopping` or `ended`; `None`: it goes on.
+    pub(super) over: Option<&'static str>,
     /// At most one for each limit.
     pauses: Vec<Paused>,
     /// Rows of which one step is done, and the last one is not: they are soft-deleted.
@@ -194,16 +193,12 @@ impl State {
             accounts: accounts.into_iter().map(new).collect(),
             since: None,
             zone,
-            is_stopping: false,
-            is_over: false,
         }
     }
 
     /// Whether rows are left that are going to be sent.
     pub(super) fn goes_on(&self) -> bool {
-        let mut accounts = self.accounts.iter();
-        let goes_on = |it: &AccountState| it.stopped.is_none() && it.done() < it.rows();
-        !self.is_stopping && accounts.any(goes_on)
+        self.accounts.iter().any(AccountState::goes_on)
     }
 
     /// How long the session has taken.
@@ -222,20 +217,19 @@ impl State {
     }
 
     /// When the last account is done, if nothing changes; `None`: none has rows left, all that have
-    /// are stopped, the session is stopping, or too little is known yet.
+    /// are stopped, or too little is known yet.
     pub(super) fn ends(&self, now: Time) -> Option<Time> {
         let left = self
             .accounts
             .iter()
             .filter_map(|account| account.time_left(now));
-        let left = left.max().filter(|_| !self.is_stopping);
-        left.map(|left| now.after(left))
+        left.max().map(|left| now.after(left))
     }
 
     /// The line of each account at `now`.
     pub(super) fn lines(&self, now: Time) -> impl Iterator<Item = AccountLine<'_>> {
         let accounts = self.accounts.iter();
-        accounts.map(move |account| AccountLine::of(account, now, self))
+        accounts.map(move |account| AccountLine::of(account, now))
     }
 
     /// Counts what `entry` says.
@@ -374,6 +368,11 @@ impl AccountState {
         self.plan.rows.max(self.done())
     }
 
+    /// Whether rows are left that are going to be sent.
+    fn goes_on(&self) -> bool {
+        self.stopped.is_none() && self.over.is_none() && self.done() < self.rows()
+    }
+
     /// The pause that ends last; `None`: nothing waits at `now`.
     pub(super) fn paused(&self, now: Time) -> Option<&Paused> {
         let pauses = self.pauses.iter().filter(|pause| pause.until > now);
@@ -415,10 +414,8 @@ impl AccountState {
 
     /// The quota that is waited for, and until when; `None`: requests may leave, or nothing is left.
     pub(super) fn waits(&self, now: Time) -> Option<(&LimitAhead, Time)> {
-        if self.stopped.is_some() {
-            return None;
-        }
-        let slots = self.slots.iter().filter(|it| self.needed(it) > 0);
+        let slots = self.slots.iter().filter(|_| self.goes_on());
+        let slots = slots.filter(|it| self.needed(it) > 0);
         let waits = slots.filter_map(|it| Some((&it.limit, it.next(now)?)));
         let waits = waits.filter(|(_, until)| until.saturating_since(now) >= KNOWN_MIN);
         waits.max_by_key(|(_, until)| *until)
@@ -433,10 +430,10 @@ impl AccountState {
         reason = "an estimate is shown with two units"
     )]
     pub(super) fn time_left(&self, now: Time) -> Option<Duration> {
-        let left = self.rows() - self.done();
-        if left == 0 || self.stopped.is_some() {
+        if !self.goes_on() {
             return None;
         }
+        let left = self.rows() - self.done();
         let at_once = self.plan.concurrency.filter(|it| *it > 0);
         let every = at_once.map_or(Duration::ZERO, |it| self.latency / it);
         let slots = self.slots.iter();

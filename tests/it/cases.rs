@@ -972,6 +972,13 @@ fn protect_lists() {
             Refuse("no header"),
         ),
         ("list.csv", of("email,name\n", "u#,x\n"), csv, Refuse("")),
+        // Which may be a user's, though it is a day too.
+        (
+            "list.csv",
+            text("id\nAda 20150612\n"),
+            &[csv, CHAT].concat(),
+            Refuse("other text stands beside the id"),
+        ),
         ("list.csv", of("id,id\n", "@,#\n"), csv, Refuse("")),
         (
             "list",
