@@ -47,10 +47,10 @@ pub fn main(disk: &dyn Disk) -> std::process::ExitCode {
                 }
                 Command::Init { config } => Box::pin(commands::init::execute(config)).await,
                 Command::Sandbox(args) => Box::pin(commands::sandbox::execute(args)).await,
-                Command::Demo => Box::pin(commands::demo::execute(disk)).await,
-                Command::Completions { shell } => commands::man::print_completions(shell),
-                Command::Man { out } => commands::man::execute(out.as_deref()),
-                Command::Schema { about } => commands::man::print_schema(about == "provider"),
+                Command::Demo => Box::pin(commands::sandbox::demo(disk)).await,
+                Command::Completions { shell } => commands::help::print_completions(shell),
+                Command::Man { out } => commands::help::man(out.as_deref()),
+                Command::Schema { about } => commands::help::print_schema(about == "provider"),
                 Command::Help { about } => commands::help::execute(about.as_deref()),
             }
         }),

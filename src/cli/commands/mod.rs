@@ -2,11 +2,9 @@
 
 pub(super) mod audit;
 pub(super) mod check;
-pub(super) mod demo;
 pub(super) mod help;
 pub(super) mod init;
 pub(super) mod lookup;
-pub(super) mod man;
 pub(super) mod plan;
 pub(super) mod providers;
 pub(super) mod report;
