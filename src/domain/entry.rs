@@ -265,7 +265,8 @@ pub struct SampleDraw {
     pub seed: u64,
 }
 
-/// The statement of an answer, or our own reason where there was none.
+/// The statement of an answer, or our own reason where there was none. A provider's words get in by `Said::of`
+/// alone, which takes out what could name a person.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Said {
     /// The HTTP status; `None`: nothing was sent, or no answer came.

@@ -7,10 +7,10 @@ use super::account::Account;
 use super::jobs::Job;
 use super::lookups::{Batch, For, protected_by};
 use super::requests::{BulkRequest, Class, LaneRequest, Meaning, Purpose};
-use super::rows::{Heard, Row, StepEnd, said};
+use super::rows::{Heard, Row, StepEnd};
 use super::{Lane, Now, RequestError};
 use crate::domain::{Attempted, Entry, JobId, Outcome, Said, StopKind, UserState};
-use crate::provider::{Bulk, Detail, ItemEnd, JobState, LookupFor};
+use crate::provider::{Bulk, ItemEnd, JobState, LookupFor};
 
 impl Lane {
     /// Sends `rows` in one request.
@@ -216,7 +216,7 @@ impl Lane {
             it.job = Some((id.clone(), job.status));
             match job.items.get(&it.task.id) {
                 Some(ItemEnd::Deleted) => {
-                    let heard = self.job_heard(row, Detail::default());
+                    let heard = self.job_heard(row, Said::default());
                     self.end_step(row, StepEnd::new(Outcome::Deleted, heard), now);
                 }
                 Some(ItemEnd::Refused(detail)) => unclear.push((row, Some(detail.clone()))),
@@ -226,10 +226,11 @@ impl Lane {
         self.look_up_unclear(account, &unclear, Duration::ZERO, now);
     }
 
-    fn job_heard(&self, row: u64, detail: Detail) -> Heard {
+    fn job_heard(&self, row: u64, said: Said) -> Heard {
         let job = self.rows.get(&row).and_then(|row| row.job.as_ref());
+        let status = job.and_then(|(_, status)| *status);
         Heard {
-            said: said(job.and_then(|(_, status)| *status), detail),
+            said: Said { status, ..said },
             request_id: job.map(|(id, _)| id.as_str().to_owned()),
         }
     }
@@ -238,7 +239,7 @@ impl Lane {
     fn look_up_unclear(
         &mut self,
         account: usize,
-        rows: &[(u64, Option<Detail>)],
+        rows: &[(u64, Option<Said>)],
         rest: Duration,
         now: Now,
     ) {
@@ -256,7 +257,7 @@ impl Lane {
     /// A user who is not there any more is gone by the request. `batch`: who stands; `None`: not to be asked.
     pub(super) fn settle_unclear(
         &mut self,
-        rows: Vec<(u64, Option<Detail>)>,
+        rows: Vec<(u64, Option<Said>)>,
         batch: Option<&Batch>,
         now: Now,
     ) {
@@ -272,7 +273,7 @@ impl Lane {
                 }
                 (Some(UserState::Active { .. }) | None, _) => self.send_alone(account, vec![row]),
                 (Some(_), _) => {
-                    let heard = self.job_heard(row, Detail::default());
+                    let heard = self.job_heard(row, Said::default());
                     let end = self.settled(row, false, heard);
                     self.end_step(row, end, now);
                 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::requests::{Class, LaneRequest, Meaning, Purpose, RequestId};
 use super::{Lane, Now, RequestError};
 use crate::domain::{LeftOpen, Said, StopKind, Task, UserId, UserState, bound};
-use crate::provider::{Detail, LookupFor, Provider};
+use crate::provider::{LookupFor, Provider};
 
 /// How many seconds a role is believed; longer where the quota lets no two requests leave in that time.
 const BELIEVED_SECS: usize = 60;
@@ -26,7 +26,7 @@ pub(super) enum For {
     /// Requests that are about to leave.
     Leaving(Vec<LaneRequest>),
     /// Rows that a request for many carried, and what a job says of each.
-    Unclear(Vec<(u64, Option<Detail>)>),
+    Unclear(Vec<(u64, Option<Said>)>),
     /// A person, about these users.
     Question(RequestId, Vec<UserId>),
 }

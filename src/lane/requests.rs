@@ -12,8 +12,8 @@ use thiserror::Error;
 
 use crate::domain::{FindBy, JobId, Said, Step, StopKind, Task, UserId, UserState};
 use crate::provider::{
-    self, Detail, Found, Identity, JobState, LookupFor, Provider, RateHints, Reply, RowEnd,
-    Transient, UserLookup, Verdict,
+    self, Found, Identity, JobState, LookupFor, Provider, RateHints, Reply, RowEnd, Transient,
+    UserLookup, Verdict,
 };
 use crate::transport::TransportError;
 
@@ -246,7 +246,7 @@ impl Purpose {
         access: &provider::Access,
         primary_contact: Option<&str>,
         reply: &Reply,
-    ) -> Result<(Meaning, Detail), Verdict> {
+    ) -> Result<(Meaning, Said), Verdict> {
         if let Some((purpose, ids)) = self.lookup() {
             let asked = UserLookup {
                 purpose,
@@ -254,7 +254,7 @@ impl Purpose {
                 primary_contact,
             };
             let states = provider.states_of(&asked, reply)?;
-            return Ok((Meaning::Users(states), Detail::default()));
+            return Ok((Meaning::Users(states), Said::default()));
         }
         // A provider has what it was asked for.
         let bulk = || provider.bulk().ok_or_else(unrecognised);
@@ -290,12 +290,12 @@ impl Purpose {
             },
             _ => return Err(unrecognised()),
         };
-        Ok((meaning, Detail::default()))
+        Ok((meaning, Said::default()))
     }
 }
 
 fn unrecognised() -> Verdict {
-    Verdict::Transient(Transient::Unrecognised, Detail::default())
+    Verdict::Transient(Transient::Unrecognised, Said::default())
 }
 
 impl Aside {

@@ -9,7 +9,7 @@ use crate::domain::{
     Attempted, Counted, Entry, Intent, JobId, LeftOpen, Outcome, OutcomeEntry, ProviderKind, Said,
     Step, StepDone, StopKind, Task, Time, UserState, bound,
 };
-use crate::provider::{Detail, Reply};
+use crate::provider::Reply;
 
 /// So many rows for each request that may be in flight have the same step begun as their first. It
 /// is enough that none waits for a row. It is few enough that a provider that fails every request
@@ -62,19 +62,11 @@ pub(super) struct StepEnd {
     pub(super) heard: Heard,
 }
 
-/// The statement of an answer of `status`, or none.
-pub(super) fn said(status: Option<u16>, detail: Detail) -> Said {
-    Said {
-        status,
-        code: detail.code,
-        message: detail.message,
-    }
-}
-
 impl Heard {
-    pub(super) fn of(reply: &Reply, detail: Detail) -> Self {
+    pub(super) fn of(reply: &Reply, said: Said) -> Self {
+        let status = Some(reply.status);
         Self {
-            said: said(Some(reply.status), detail),
+            said: Said { status, ..said },
             request_id: reply.request_id(),
         }
     }

@@ -9,7 +9,6 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
-use super::rows::said;
 use crate::domain::{Said, StopKind, Time};
 use crate::provider::{Access, Authorize, Provider, Reply, Request, Token, Verdict};
 use crate::transport::{Failure, TransportError};
@@ -205,16 +204,13 @@ impl Tokens {
         })?;
         match self.provider.minted(reply) {
             Ok(token) => self.put_minted(token, asked_at),
-            Err(Verdict::Account(reason, detail)) => {
-                Err(NoAccess::Never(reason, said(None, detail)))
-            }
+            Err(Verdict::Account(reason, said)) => Err(NoAccess::Never(reason, said)),
             Err(
-                Verdict::Transient(_, detail)
-                | Verdict::TokenRejected(detail)
-                | Verdict::Row(_, detail)
-                | Verdict::Look(_, detail),
+                Verdict::Transient(_, said)
+                | Verdict::TokenRejected(said)
+                | Verdict::Row(_, said)
+                | Verdict::Look(_, said),
             ) => {
-                let said = said(None, detail);
                 self.put_off += 1;
                 if self.put_off > PUT_OFF_MAX {
                     return Err(NoAccess::Never(StopKind::TokensExhausted, said));

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::body::{Body, Object, text};
-use super::{Detail, Reply, Token, Transient, Verdict, verdict};
+use super::{Reply, Said, Token, Transient, Verdict, verdict};
 use crate::domain::{Quota, StopKind};
 
 pub(super) fn basic(name: &str, password: &SecretString) -> HeaderValue {
@@ -65,11 +65,11 @@ pub(super) fn life_secs(answer: &Object, name: &str) -> Option<Duration> {
 }
 
 /// The statement of an answer without a token: `error` and `error_description`; `None`: neither.
-fn refusal(answer: &Object) -> Option<Detail> {
+fn refusal(answer: &Object) -> Option<Said> {
     let message = ["error_description", "description", "message"]
         .into_iter()
         .find_map(|name| text(answer, name));
-    let said = Detail::said(text(answer, "error"), message);
+    let said = Said::of(text(answer, "error"), message);
     (!said.is_empty()).then_some(said)
 }
 
@@ -78,7 +78,7 @@ fn refusal(answer: &Object) -> Option<Detail> {
 pub(super) fn minted(
     reply: &Reply,
     token: impl FnOnce(&Object, SecretString) -> Result<Token, Verdict>,
-    refused: impl FnOnce(Detail) -> Verdict,
+    refused: impl FnOnce(Said) -> Verdict,
 ) -> Result<Token, Verdict> {
     if matches!(reply.status, 300..=399) {
         let what =
@@ -94,7 +94,7 @@ pub(super) fn minted(
     }
     let http = format!("HTTP {}", reply.status);
     Err(match refusal(answer) {
-        None => later(Detail::ours(
+        None => later(Said::ours(
             "no_token",
             format!("{http} with JSON that holds neither a token nor an error"),
         )),
@@ -119,7 +119,7 @@ pub(super) fn minted_plainly(reply: &Reply, rotates: bool) -> Result<Token, Verd
 }
 
 /// Too many tokens were asked for, or the server has an error.
-pub(super) fn later(detail: Detail) -> Verdict {
+pub(super) fn later(detail: Said) -> Verdict {
     Verdict::Transient(Transient::ServerError { wait: None }, detail)
 }
 
@@ -137,7 +137,7 @@ fn no_object(reply: &Reply, body: &Body<'_>) -> Verdict {
         }
         _ => {
             let what = format!("{http}, with something that is not its JSON");
-            later(Detail::ours("no_token", what))
+            later(Said::ours("no_token", what))
         }
     }
 }

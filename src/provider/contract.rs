@@ -8,7 +8,7 @@ use ::http::{HeaderMap, HeaderValue};
 use secrecy::SecretString;
 use url::Url;
 
-use super::{Detail, Found, Reply, Request, Verdict, verdict};
+use super::{Found, Reply, Request, Said, Verdict, verdict};
 use crate::domain::{
     AccountLimits, FindBy, JobId, Many, ProviderKind, Quota, Step, UserId, UserState, named,
 };
@@ -222,7 +222,7 @@ pub enum ItemEnd {
     /// Deleted.
     Deleted,
     /// The provider would not, and says why; the user is looked at, as after [`Verdict::Look`].
-    Refused(Detail),
+    Refused(Said),
 }
 
 /// How an account's requests are authorized.

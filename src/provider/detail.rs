@@ -1,9 +1,11 @@
 //! The provider's own words, made fit for a ledger of erased people.
 //!
-//! A [`Detail`] is the only thing of an answer's text that outlives the answer, so everything that
+//! A [`Said`] is the only thing of an answer's text that outlives the answer, so everything that
 //! could name a person is taken out here. E-mail addresses are masked, control and invisible
 //! characters dropped, the rest cut. Which *part* of an answer is fixed text at all (and not, say,
 //! the user's name) is each provider's knowledge, not this module's.
+
+use crate::domain::Said;
 
 /// The text that replaces an e-mail address.
 const MASK: &str = "***@***";
@@ -11,28 +13,20 @@ const MASK: &str = "***@***";
 /// How many characters of a text are looked at; what is further back is cut anyway.
 const READ_CHARS_MAX: usize = 2_000;
 
-/// The provider's own words, fit for a ledger: cut, with e-mail addresses masked.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Detail {
-    /// The provider's code, or a stable word of ours; `None`: it gives none.
-    pub code: Option<String>,
-    /// The provider's fixed text; `None`: it gives none.
-    pub message: Option<String>,
-}
-
-impl Detail {
+impl Said {
     /// The longest code kept, in characters.
     pub const CODE_CHARS_MAX: usize = 64;
     /// The longest message kept, in characters, the mark of a cut included.
     pub const MESSAGE_CHARS_MAX: usize = 200;
 
     /// The statement of a provider. A `code` that is no plain word is the message where there is none.
-    pub fn said(code: Option<&str>, message: Option<&str>) -> Self {
+    pub fn of(code: Option<&str>, message: Option<&str>) -> Self {
         let word = code.filter(|code| is_code(code));
         let text = message
             .filter(|text| !text.trim().is_empty())
             .or_else(|| code.filter(|_| word.is_none()));
         Self {
+            status: None,
             code: word.map(str::to_owned),
             message: text.map(clean).filter(|text| !text.is_empty()),
         }
@@ -40,7 +34,7 @@ impl Detail {
 
     /// The statement of this program about an answer, under a stable word of its own.
     pub fn ours(code: &'static str, message: impl AsRef<str>) -> Self {
-        Self::said(Some(code), Some(message.as_ref()))
+        Self::of(Some(code), Some(message.as_ref()))
     }
 
     /// Whether the answer said anything at all.
@@ -92,7 +86,7 @@ fn one_line(text: &str) -> String {
 
 /// A code is one word of letters, digits and a few signs.
 fn is_code(text: &str) -> bool {
-    (1..=Detail::CODE_CHARS_MAX).contains(&text.len())
+    (1..=Said::CODE_CHARS_MAX).contains(&text.len())
         && text
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
@@ -122,12 +116,12 @@ pub(super) fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{ad}')
 }
 
-/// At most [`Detail::MESSAGE_CHARS_MAX`] characters of `text`, with a mark where it was cut.
+/// At most [`Said::MESSAGE_CHARS_MAX`] characters of `text`, with a mark where it was cut.
 fn cut(text: &str) -> String {
-    if text.chars().nth(Detail::MESSAGE_CHARS_MAX).is_none() {
+    if text.chars().nth(Said::MESSAGE_CHARS_MAX).is_none() {
         return text.to_owned();
     }
-    let mut kept: String = text.chars().take(Detail::MESSAGE_CHARS_MAX - 1).collect();
+    let mut kept: String = text.chars().take(Said::MESSAGE_CHARS_MAX - 1).collect();
     // Half a mask looks like a strange address; none is left.
     if let Some(at) = kept.rfind('@')
         && !kept[at..].starts_with("@***")

@@ -16,7 +16,7 @@
 //! - Every request goes to the base in the [`Access`], never to an address found in an answer. The
 //!   one exception is a token's answer that says where its API is (Zoho). It is held against a list
 //!   of that provider's own hosts first.
-//! - A [`Detail`] holds the provider's code and fixed text only, cut, with addresses masked.
+//! - A [`Said`] holds the provider's code and fixed text only, cut, with addresses masked.
 //!
 //! # Code map
 //!
@@ -53,12 +53,13 @@ pub use contract::{
     Access, Authorize, Bulk, Identity, ItemEnd, JobState, JobsHint, LookupFor, PRIMARY_CONTACT,
     Provider, RateHint, RateHints, Token, UserLookup,
 };
-pub use detail::Detail;
 pub use file::{FileProblem, FileSettings, ProviderFile, span_of};
 pub use find::Found;
 pub use http::{Reply, Request, base_url, is_loopback};
 pub use verdict::{RowEnd, Scope, Transient, Verdict};
 pub use zoho::ZOHO_DATA_CENTERS;
+
+use crate::domain::Said;
 
 /// The roles whose users are known to be protected, as `--include-role` calls them. The set is open: whoever
 /// is no end user at Zendesk is protected, whatever the answer calls their role.

@@ -39,7 +39,7 @@ use super::body::{Body, Object, child, list, text};
 use super::detail::clean_name;
 use super::http::{endpoint, place};
 use super::{
-    Access, Authorize, Detail, Found, Identity, LookupFor, Provider, Reply, Request, RowEnd,
+    Access, Authorize, Found, Identity, LookupFor, Provider, Reply, Request, RowEnd, Said,
     SuncoSettings, UserLookup, Verdict, auth, contract, digits, find, verdict,
 };
 use crate::domain::{
@@ -170,19 +170,19 @@ impl Provider for SuncoSettings {
         match (step, body.object()) {
             // The documented answer is exactly `{}`. Any other without the user could be anyone's.
             (Step::Delete, Some(answer)) if answer.is_empty() && !is_called_html(reply) => {
-                Verdict::Row(RowEnd::Deleted, Detail::default())
+                Verdict::Row(RowEnd::Deleted, Said::default())
             }
             (Step::Delete | Step::DeletePersonalInformation, Some(answer)) => {
                 match child(answer, "user") {
                     Some(user) if is_named(user, id) => {
-                        Verdict::Row(RowEnd::Deleted, Detail::default())
+                        Verdict::Row(RowEnd::Deleted, Said::default())
                     }
                     Some(_) => verdict::other_user(),
                     None => verdict::unrecognised(reply, &body, said(&body)),
                 }
             }
             (Step::PermanentlyDelete | Step::Own(_), _) | (_, None) => {
-                verdict::unrecognised(reply, &body, Detail::default())
+                verdict::unrecognised(reply, &body, Said::default())
             }
         }
     }
@@ -276,7 +276,7 @@ fn is_named(user: &Object, id: &UserId) -> bool {
         .any(|name| text(user, name) == Some(own))
 }
 
-fn not_found(reply: &Reply, body: &Body<'_>, said: Detail) -> Verdict {
+fn not_found(reply: &Reply, body: &Body<'_>, said: Said) -> Verdict {
     match body {
         _ if said.has_code("user_not_found") => Verdict::Row(RowEnd::NotFound, said),
         Body::Empty => Verdict::Row(RowEnd::NotFound, said),
@@ -301,21 +301,21 @@ fn is_called_html(reply: &Reply) -> bool {
 }
 
 /// The statement of a body: v2's `errors`, of several the first, or v1's `error`.
-fn said(body: &Body<'_>) -> Detail {
+fn said(body: &Body<'_>) -> Said {
     match body {
         Body::Object(answer) => {
             let v2 = answer
                 .get("errors")
                 .and_then(|errors| errors.as_array()?.first()?.as_object());
             if let Some(error) = v2 {
-                return Detail::said(text(error, "code"), text(error, "title"));
+                return Said::of(text(error, "code"), text(error, "title"));
             }
-            child(answer, "error").map_or_else(Detail::default, |error| {
-                Detail::said(text(error, "code"), text(error, "description"))
+            child(answer, "error").map_or_else(Said::default, |error| {
+                Said::of(text(error, "code"), text(error, "description"))
             })
         }
-        Body::Text(text) => Detail::said(None, text.lines().next()),
-        Body::Markup | Body::Empty | Body::Other => Detail::default(),
+        Body::Text(text) => Said::of(None, text.lines().next()),
+        Body::Markup | Body::Empty | Body::Other => Said::default(),
     }
 }
 

@@ -8,22 +8,22 @@ use url::Url;
 
 use super::body::Body;
 use super::http::retry_after;
-use super::{Detail, Reply};
+use super::{Reply, Said};
 use crate::domain::{Outcome, StopKind, UserId, UserState, named};
 
 /// The meaning of a reply: about this row, about the account, or about the moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// The step ended, for this row.
-    Row(RowEnd, Detail),
+    Row(RowEnd, Said),
     /// The whole account is condemned: stop the lane, leave its rows pending.
-    Account(StopKind, Detail),
+    Account(StopKind, Said),
     /// It may go better later.
-    Transient(Transient, Detail),
+    Transient(Transient, Said),
     /// The token is not taken (any more): get another and repeat, which costs no attempt.
-    TokenRejected(Detail),
+    TokenRejected(Said),
     /// The answer alone cannot say. If the user still stands as they did, this is the step's end.
-    Look(RowEnd, Detail),
+    Look(RowEnd, Said),
 }
 
 impl Verdict {
@@ -157,7 +157,7 @@ pub(super) fn redirected(reply: &Reply) -> Verdict {
 }
 
 /// 5xx, and 408. None of them says that nothing was done, not even a 503 with a time to wait.
-pub(super) fn server_error(reply: &Reply, detail: Detail) -> Verdict {
+pub(super) fn server_error(reply: &Reply, detail: Said) -> Verdict {
     let wait = reply.retry_after();
     Verdict::Transient(Transient::ServerError { wait }, detail)
 }
@@ -175,7 +175,7 @@ pub(super) fn server_error(reply: &Reply, detail: Detail) -> Verdict {
 /// | 409 | transient: conflict |
 /// | other 4xx that says why in JSON | row refused |
 /// | anything else | transient: unrecognised |
-pub(super) fn by_status(reply: &Reply, body: &Body<'_>, said: Detail) -> Verdict {
+pub(super) fn by_status(reply: &Reply, body: &Body<'_>, said: Said) -> Verdict {
     match reply.status {
         300..=399 => redirected(reply),
         500..=599 | 408 => server_error(reply, said),
@@ -198,7 +198,7 @@ pub(super) fn by_status(reply: &Reply, body: &Body<'_>, said: Detail) -> Verdict
 
 /// Whether a refusal for too many requests says that it was a day's limit, and nothing else. Zoho
 /// has a sentence that leaves open whether it was the day's or the number at once.
-pub(super) fn speaks_of_a_day(said: &Detail) -> bool {
+pub(super) fn speaks_of_a_day(said: &Said) -> bool {
     ["per day", "daily", "24 hour", "24-hour"]
         .into_iter()
         .any(|words| said.mentions(words))
@@ -206,7 +206,7 @@ pub(super) fn speaks_of_a_day(said: &Detail) -> bool {
 }
 
 /// An answer that is not recognisably the provider's. `detail`: what it says, if anything.
-pub(super) fn unrecognised(reply: &Reply, body: &Body<'_>, detail: Detail) -> Verdict {
+pub(super) fn unrecognised(reply: &Reply, body: &Body<'_>, detail: Said) -> Verdict {
     let detail = if detail.is_empty() || matches!(body, Body::Markup | Body::Other) {
         not_the_providers(reply, body)
     } else {
@@ -217,12 +217,12 @@ pub(super) fn unrecognised(reply: &Reply, body: &Body<'_>, detail: Detail) -> Ve
 
 /// An answer in the provider's form that does not say what it must; `what`: in our own words.
 pub(super) fn unclear(code: &'static str, what: &str) -> Verdict {
-    Verdict::Transient(Transient::Unrecognised, Detail::ours(code, what))
+    Verdict::Transient(Transient::Unrecognised, Said::ours(code, what))
 }
 
 /// The account is condemned for a reason of our own.
 pub(super) fn of_account(kind: StopKind, code: &'static str, what: impl AsRef<str>) -> Verdict {
-    Verdict::Account(kind, Detail::ours(code, what))
+    Verdict::Account(kind, Said::ours(code, what))
 }
 
 /// The credentials are not taken, for a reason of our own.
@@ -286,7 +286,7 @@ pub(super) fn of_identity(reply: &Reply, verdict: Verdict) -> Verdict {
     }
 }
 
-fn not_the_providers(reply: &Reply, body: &Body<'_>) -> Detail {
+fn not_the_providers(reply: &Reply, body: &Body<'_>) -> Said {
     let (code, what) = match body {
         Body::Markup => (
             "html",
@@ -296,5 +296,5 @@ fn not_the_providers(reply: &Reply, body: &Body<'_>) -> Detail {
         Body::Object(_) => ("unknown_answer", "JSON that is not in the API's form"),
         Body::Text(_) | Body::Other => ("unknown_answer", "something that is not the API's JSON"),
     };
-    Detail::ours(code, format!("HTTP {} with {what}", reply.status))
+    Said::ours(code, format!("HTTP {} with {what}", reply.status))
 }

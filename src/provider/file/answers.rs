@@ -13,7 +13,7 @@ use crate::domain::{FindBy, Quota, StopKind, UserId, UserState};
 use crate::provider::body::{Body, id_text, json};
 use crate::provider::http::{number, place, retry_after, seconds};
 use crate::provider::{
-    Detail, Identity, RateHint, RateHints, Reply, RowEnd, Scope, Transient, Verdict, verdict,
+    Identity, RateHint, RateHints, Reply, RowEnd, Said, Scope, Transient, Verdict, verdict,
 };
 
 /// The passing states that an answer may show.
@@ -39,9 +39,9 @@ const STOPS: [StopKind; 6] = [
 
 /// All that an answer may mean, as files write it, each behind its word.
 fn meanings() -> impl Iterator<Item = (String, Verdict)> {
-    let rows = RowEnd::ALL.map(|end| Verdict::Row(end, Detail::default()));
-    let moments = MOMENTS.map(|moment| Verdict::Transient(moment, Detail::default()));
-    let stops = STOPS.map(|kind| Verdict::Account(kind, Detail::default()));
+    let rows = RowEnd::ALL.map(|end| Verdict::Row(end, Said::default()));
+    let moments = MOMENTS.map(|moment| Verdict::Transient(moment, Said::default()));
+    let stops = STOPS.map(|kind| Verdict::Account(kind, Said::default()));
     let all = rows.into_iter().chain(moments).chain(stops);
     all.map(|verdict| (word(&verdict), verdict))
 }
@@ -120,13 +120,13 @@ impl ProviderFile {
     }
 
     /// The statement of an answer, for the ledger: a plain word where `answers` look for one, and no more.
-    fn said(&self, body: &Body<'_>) -> Detail {
+    fn said(&self, body: &Body<'_>) -> Said {
         let equals = self.answers.iter().filter_map(|rule| rule.equals.as_ref());
         let pointers = equals.filter(|equals| equals.get("text").is_some());
         let pointers = pointers.filter_map(|equals| equals["pointer"].as_str());
         let mut texts = pointers.filter_map(|pointer| at(body, pointer));
         let text = texts.find_map(|text| text.as_str().map(str::to_owned));
-        Detail::said(text.as_deref(), None)
+        Said::of(text.as_deref(), None)
     }
 
     /// The meaning of an answer that its request has no rule for.
@@ -139,7 +139,7 @@ impl ProviderFile {
             // Known by its form, which is the provider's own, or by a text of several words.
             Some(rule) if said.code.is_none() && rule.equals.is_some() => {
                 let form = || format!("HTTP {} in the provider's form", reply.status);
-                Detail::ours("known_answer", said.message.unwrap_or_else(form))
+                Said::ours("known_answer", said.message.unwrap_or_else(form))
             }
             _ => said,
         };
@@ -169,7 +169,7 @@ impl ProviderFile {
                 } else {
                     RowEnd::Deleted
                 };
-                Verdict::Row(end, Detail::default())
+                Verdict::Row(end, Said::default())
             }
             // It is of the right kind, and about somebody else.
             Some(rule)

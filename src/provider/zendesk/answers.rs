@@ -20,9 +20,7 @@ use crate::domain::{Step, StopKind, UserId};
 use crate::provider::body::{Body, Object, child, id_text, text};
 use crate::provider::detail::clean_name;
 use crate::provider::http::place;
-use crate::provider::{
-    Detail, Identity, Reply, RowEnd, Scope, Transient, Verdict, digits, verdict,
-};
+use crate::provider::{Identity, Reply, RowEnd, Said, Scope, Transient, Verdict, digits, verdict};
 
 use super::lookups::{named, unknown_state};
 
@@ -33,14 +31,14 @@ pub(super) fn judge(step: Step, id: &UserId, reply: &Reply) -> Verdict {
         return match &body {
             Body::Object(answer) => confirmed(step, id, answer, reply, &body),
             Body::Markup | Body::Empty | Body::Text(_) | Body::Other => {
-                verdict::unrecognised(reply, &body, Detail::default())
+                verdict::unrecognised(reply, &body, Said::default())
             }
         };
     }
     match (step, refusal(reply, &body)) {
         (Step::PermanentlyDelete, Verdict::Look(RowEnd::NotFound, _)) => Verdict::Look(
             RowEnd::Refused,
-            Detail::ours(
+            Said::ours(
                 "not_soft_deleted",
                 "Zendesk finds no soft-deleted user of this id, and only those can be deleted \
                  permanently; soft-delete the user first, or use the action purge",
@@ -81,7 +79,7 @@ fn confirmed(step: Step, id: &UserId, answer: &Object, reply: &Reply, body: &Bod
         Step::DeletePersonalInformation | Step::Own(_) => None,
     };
     let Some(user) = user else {
-        return verdict::unrecognised(reply, body, Detail::default());
+        return verdict::unrecognised(reply, body, Said::default());
     };
     if id_text(user.get("id")).as_deref() != Some(id.as_str()) {
         return verdict::other_user();
@@ -92,11 +90,11 @@ fn confirmed(step: Step, id: &UserId, answer: &Object, reply: &Reply, body: &Bod
         let what = "the answer is a success, but does not say that the user is inactive now";
         return verdict::unclear("still_active", what);
     }
-    Verdict::Row(RowEnd::Deleted, Detail::default())
+    Verdict::Row(RowEnd::Deleted, Said::default())
 }
 
 /// One that is said to be a day's limit, without a time to wait, is nothing to wait for.
-fn throttled(reply: &Reply, body: &Body<'_>, said: Detail) -> Verdict {
+fn throttled(reply: &Reply, body: &Body<'_>, said: Said) -> Verdict {
     let moment = super::throttled(reply, body);
     if matches!(moment, Transient::Throttled { wait: None, .. }) && verdict::speaks_of_a_day(&said)
     {
@@ -105,7 +103,7 @@ fn throttled(reply: &Reply, body: &Body<'_>, said: Detail) -> Verdict {
     Verdict::Transient(moment, said)
 }
 
-fn too_many_jobs(reply: &Reply, body: &Body<'_>, said: Detail) -> Verdict {
+fn too_many_jobs(reply: &Reply, body: &Body<'_>, said: Said) -> Verdict {
     let wait = match super::throttled(reply, body) {
         Transient::Throttled { wait, .. } => wait,
         Transient::ServerError { .. } | Transient::Conflict | Transient::Unrecognised => None,
@@ -114,7 +112,7 @@ fn too_many_jobs(reply: &Reply, body: &Body<'_>, said: Detail) -> Verdict {
     Verdict::Transient(Transient::Throttled { scope, wait }, said)
 }
 
-fn unauthorized(reply: &Reply, said: Detail) -> Verdict {
+fn unauthorized(reply: &Reply, said: Said) -> Verdict {
     let by_header = reply
         .header("www-authenticate")
         .is_some_and(|challenge| challenge.contains("invalid_token"));
@@ -126,7 +124,7 @@ fn unauthorized(reply: &Reply, said: Detail) -> Verdict {
 
 /// The general refusal ends in "please contact the account owner", which is no word about the user; nor
 /// is what is not Zendesk's JSON. The whole message decides, since what is kept begins behind a name.
-fn forbidden(body: &Body<'_>, said: Detail) -> Verdict {
+fn forbidden(body: &Body<'_>, said: Said) -> Verdict {
     let about_this_user = body.object().and_then(message).is_some_and(|message| {
         let about = message
             .to_ascii_lowercase()
@@ -142,30 +140,30 @@ fn forbidden(body: &Body<'_>, said: Detail) -> Verdict {
     }
 }
 
-fn wrong_address(reply: &Reply, said: Detail) -> Detail {
+fn wrong_address(reply: &Reply, said: Said) -> Said {
     if said.is_empty() {
         let what = "without Zendesk's words: the subdomain or the address is wrong, or the account is closed";
-        return Detail::ours("wrong_address", format!("HTTP {} {what}", reply.status));
+        return Said::ours("wrong_address", format!("HTTP {} {what}", reply.status));
     }
     said
 }
 
 /// The statement of a body in one of Zendesk's forms, without the parts that name persons.
-fn said(body: &Body<'_>) -> Detail {
+fn said(body: &Body<'_>) -> Said {
     match body {
         Body::Object(answer) => said_in_json(answer),
-        Body::Text(text) => Detail::said(None, Some(first_sentence(text))),
-        Body::Markup | Body::Empty | Body::Other => Detail::default(),
+        Body::Text(text) => Said::of(None, Some(first_sentence(text))),
+        Body::Markup | Body::Empty | Body::Other => Said::default(),
     }
 }
 
-fn said_in_json(answer: &Object) -> Detail {
+fn said_in_json(answer: &Object) -> Said {
     let general = message(answer).map(fixed_part);
     if let Some(error) = child(answer, "error") {
-        return Detail::said(text(error, "title"), general);
+        return Said::of(text(error, "title"), general);
     }
     let reason = child(answer, "details").and_then(reason);
-    Detail::said(text(answer, "error"), reason.as_deref().or(general))
+    Said::of(text(answer, "error"), reason.as_deref().or(general))
 }
 
 /// The general message of an answer, as it stands.

@@ -17,7 +17,7 @@ use crate::provider::body::{Body, Object, child, id_text, text};
 use crate::provider::digits::is_digits;
 use crate::provider::http::composed;
 use crate::provider::{
-    Access, Bulk, Detail, ItemEnd, JobState, JobsHint, Reply, Request, RowEnd, Verdict, verdict,
+    Access, Bulk, ItemEnd, JobState, JobsHint, Reply, Request, RowEnd, Said, Verdict, verdict,
 };
 
 use super::answers::{known_phrase, refusal};
@@ -95,7 +95,7 @@ impl Bulk for ZendeskSettings {
             .object()
             .and_then(|answer| child(answer, "job_status"))
             .and_then(|job| job_id(job.get("id")));
-        job.ok_or_else(|| verdict::unrecognised(reply, &body, Detail::default()))
+        job.ok_or_else(|| verdict::unrecognised(reply, &body, Said::default()))
     }
 
     fn jobs_hint(&self, headers: &HeaderMap) -> Option<JobsHint> {
@@ -182,7 +182,7 @@ fn item_end(item: &Object) -> Option<ItemEnd> {
         let why = text(item, "details").and_then(known_phrase);
         let refuses = why.is_some() || REFUSING.contains(&lower.as_str());
         return (success != Some(true) && !passing && refuses)
-            .then(|| ItemEnd::Refused(Detail::said(Some(error), why)));
+            .then(|| ItemEnd::Refused(Said::of(Some(error), why)));
     }
     let is = |name: &str, word: &str| {
         text(item, name).is_none_or(|text| text.eq_ignore_ascii_case(word))

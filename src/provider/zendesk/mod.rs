@@ -21,8 +21,8 @@ use serde_json::json;
 use super::body::Body;
 use super::http::{composed, endpoint, number, retry_after};
 use super::{
-    Access, Authorize, Bulk, Detail, Found, Identity, LookupFor, Provider, RateHint, RateHints,
-    Reply, Request, Scope, Token, Transient, UserLookup, Verdict, ZendeskCredentials,
+    Access, Authorize, Bulk, Found, Identity, LookupFor, Provider, RateHint, RateHints, Reply,
+    Request, Said, Scope, Token, Transient, UserLookup, Verdict, ZendeskCredentials,
     ZendeskSettings, auth, contract, digits, find,
 };
 use crate::domain::{
@@ -267,7 +267,7 @@ impl Provider for ZendeskSettings {
     fn minted(&self, reply: &Reply) -> Result<Token, Verdict> {
         auth::minted_plainly(reply, self.rotates()).map_err(|verdict| match verdict {
             Verdict::Account(stop, said) if self.rotates() && said.has_code("invalid_grant") => {
-                Verdict::Account(stop, Detail::ours("invalid_grant", REFRESH_VOID))
+                Verdict::Account(stop, Said::ours("invalid_grant", REFRESH_VOID))
             }
             other => other,
         })

@@ -38,7 +38,7 @@ use crate::provider::body::{Body, Object, child, id_text, list, text};
 use crate::provider::detail::clean_name;
 use crate::provider::http::{place, retry_after};
 use crate::provider::{
-    Detail, Found, Identity, PRIMARY_CONTACT, Reply, RowEnd, Scope, Transient, UserLookup, Verdict,
+    Found, Identity, PRIMARY_CONTACT, Reply, RowEnd, Said, Scope, Transient, UserLookup, Verdict,
     find, verdict,
 };
 
@@ -48,7 +48,7 @@ use super::{check_id, org_prefix};
 #[derive(Debug)]
 struct ZohoAnswer {
     /// Its code and message, fit to be kept.
-    said: Detail,
+    said: Said,
     /// The user named in `details`; empty, and nobody's: no id stands there; `None`: none is named.
     id: Option<String>,
     /// Whether it stands in `users[0]`.
@@ -69,7 +69,7 @@ pub(super) fn judge(id: &UserId, reply: &Reply) -> Verdict {
         }
         Some(answer) if answer.said.has_code("SUCCESS") => {
             if reply.status == 200 && answer.in_users && !answer.is_error {
-                Verdict::Row(RowEnd::Deleted, Detail::default())
+                Verdict::Row(RowEnd::Deleted, Said::default())
             } else {
                 verdict::unrecognised(reply, &body, answer.said)
             }
@@ -87,14 +87,14 @@ fn refusal(reply: &Reply, body: &Body<'_>, answer: ZohoAnswer) -> Verdict {
 /// The meaning of an answer in neither envelope.
 fn no_answer(reply: &Reply, body: &Body<'_>) -> Verdict {
     match reply.status {
-        429 => throttled(reply, Detail::default()),
-        500..=599 | 408 => verdict::server_error(reply, Detail::default()),
-        _ => verdict::unrecognised(reply, body, Detail::default()),
+        429 => throttled(reply, Said::default()),
+        500..=599 | 408 => verdict::server_error(reply, Said::default()),
+        _ => verdict::unrecognised(reply, body, Said::default()),
     }
 }
 
 /// The codes that are known; else the words come back.
-fn by_code(reply: &Reply, said: Detail) -> Result<Verdict, Detail> {
+fn by_code(reply: &Reply, said: Said) -> Result<Verdict, Said> {
     let code = said
         .code
         .as_deref()
@@ -129,7 +129,7 @@ fn by_code(reply: &Reply, said: Detail) -> Result<Verdict, Detail> {
 /// Too many requests: for the day's credits, or at once. The headers tell which, once half of the
 /// credits are gone (<https://www.zoho.com/crm/developer/docs/api/v8/api-limits.html>). A day that is
 /// used up is nothing to wait for, unless a time is named; and a time is of a rate.
-fn throttled(reply: &Reply, said: Detail) -> Verdict {
+fn throttled(reply: &Reply, said: Said) -> Verdict {
     let wait = retry_after(&reply.headers);
     let is_at_once = said.has_code("TOO_MANY_REQUESTS") || said.mentions("concurren");
     let scope = match wait {
@@ -154,7 +154,7 @@ fn has_none_left(reply: &Reply, names: &[&str]) -> bool {
 }
 
 /// One code, three meanings: the org's cap, this user closed or deleted, or no right to do it.
-fn permission_denied(said: Detail) -> Verdict {
+fn permission_denied(said: Said) -> Verdict {
     let cap = [
         "restrict_user_deletion",
         "users count exceeded",
@@ -171,7 +171,7 @@ fn permission_denied(said: Detail) -> Verdict {
 
 /// A code that is not known: by the status, and about the row only where nothing else can be meant. A
 /// status about the address or the form of requests would be the same for every row.
-fn unknown(reply: &Reply, body: &Body<'_>, is_error: bool, said: Detail) -> Verdict {
+fn unknown(reply: &Reply, body: &Body<'_>, is_error: bool, said: Said) -> Verdict {
     match reply.status {
         429 => throttled(reply, said),
         413 => Verdict::Account(StopKind::WrongTenant, said),
@@ -194,7 +194,7 @@ impl ZohoAnswer {
         let code = text(entry, "code")?;
         let details = child(entry, "details");
         let message = with_permissions(text(entry, "message"), details);
-        let said = Detail::said(Some(code), message.as_deref());
+        let said = Said::of(Some(code), message.as_deref());
         said.code.is_some().then(|| Self {
             id: details
                 .and_then(|details| details.get("id").filter(|id| !id.is_null()))

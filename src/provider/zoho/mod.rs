@@ -19,7 +19,7 @@ use url::{Url, form_urlencoded};
 use super::body::{Object, text};
 use super::http::{endpoint, is_loopback, number};
 use super::{
-    Access, Authorize, Detail, Found, Identity, LookupFor, Provider, RateHints, Reply, Request,
+    Access, Authorize, Found, Identity, LookupFor, Provider, RateHints, Reply, Request, Said,
     Token, UserLookup, Verdict, ZohoSettings, auth, contract, digits, find, verdict,
 };
 use crate::domain::{
@@ -233,7 +233,7 @@ fn token_quota() -> Quota {
     contract::quota(8, Duration::from_mins(10))
 }
 
-fn refused_token(said: Detail) -> Verdict {
+fn refused_token(said: Said) -> Verdict {
     let too_often = ["access denied", "too many requests"]
         .into_iter()
         .any(|words| said.mentions(words))

@@ -5,9 +5,9 @@ use std::time::Duration;
 use ::http::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::ExposeSecret as _;
 
-use userpurge::domain::{ProviderKind, Quota, Step, StopKind, UserId, UserState};
+use userpurge::domain::{ProviderKind, Quota, Said, Step, StopKind, UserId, UserState};
 use userpurge::provider::{
-    Access, Detail, LookupFor, Provider, ProviderSettings, RateHint, RateHints, Reply, RowEnd,
+    Access, LookupFor, Provider, ProviderSettings, RateHint, RateHints, Reply, RowEnd,
     SuncoSettings, Token, Transient, UserLookup, Verdict, ZendeskCredentials, ZendeskSettings,
     ZohoSettings, build,
 };
@@ -278,17 +278,14 @@ fn check_kept_of(verdict: &Verdict) {
 }
 
 /// What is kept names no address, acts on no terminal, and is short.
-fn check_kept(detail: &Detail) {
-    let Detail { code, message } = detail;
+fn check_kept(detail: &Said) {
+    let Said { code, message, .. } = detail;
     let code = code.as_deref().unwrap_or("x");
-    assert!(
-        (1..=Detail::CODE_CHARS_MAX).contains(&code.len()),
-        "{code:?}"
-    );
+    assert!((1..=Said::CODE_CHARS_MAX).contains(&code.len()), "{code:?}");
     assert!(code.bytes().all(|byte| byte.is_ascii_graphic()), "{code:?}");
     let message = message.as_deref().unwrap_or("x");
     assert!(
-        (1..=Detail::MESSAGE_CHARS_MAX).contains(&message.chars().count()),
+        (1..=Said::MESSAGE_CHARS_MAX).contains(&message.chars().count()),
         "{message:?}"
     );
     assert!(!message.contains(char::is_control), "{message:?}");

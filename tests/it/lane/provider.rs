@@ -6,10 +6,10 @@ use ::http::{HeaderMap, HeaderValue, Method};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use userpurge::domain::{ProviderKind, Quota, Step, StopKind, UserId, UserState};
+use userpurge::domain::{ProviderKind, Quota, Said, Step, StopKind, UserId, UserState};
 use userpurge::provider::{
-    Access, Authorize, Bulk, Detail, Identity, LookupFor, Provider, RateHint, RateHints, Reply,
-    Request, RowEnd, Scope, Token, Transient, UserLookup, Verdict,
+    Access, Authorize, Bulk, Identity, LookupFor, Provider, RateHint, RateHints, Reply, Request,
+    RowEnd, Scope, Token, Transient, UserLookup, Verdict,
 };
 
 /// The pure side.
@@ -62,7 +62,7 @@ impl Provider for FakeProvider {
     }
 
     fn judge(&self, _: Step, _: &UserId, reply: &Reply) -> Verdict {
-        let none = Detail::default();
+        let none = Said::default();
         let wait = || {
             reply
                 .header("retry-after")
@@ -114,7 +114,7 @@ impl Provider for FakeProvider {
 
     fn states_of(&self, asked: &UserLookup<'_>, reply: &Reply) -> Result<Vec<UserState>, Verdict> {
         let UserLookup { purpose, ids, .. } = *asked;
-        let detail = Detail::default();
+        let detail = Said::default();
         let (scope, wait) = (Scope::Account, None);
         match (reply.status, purpose) {
             (200, LookupFor::UnclearAnswer) => {
@@ -174,7 +174,7 @@ impl Provider for FakeProvider {
     fn minted(&self, reply: &Reply) -> Result<Token, Verdict> {
         if reply.status != 200 {
             let later = Transient::ServerError { wait: None };
-            return Err(Verdict::Transient(later, Detail::default()));
+            return Err(Verdict::Transient(later, Said::default()));
         }
         let secret = String::from_utf8(reply.body.to_vec()).unwrap();
         Ok(Token {

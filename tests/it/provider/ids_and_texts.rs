@@ -4,7 +4,8 @@ use proptest::prelude::*;
 use rstest::rstest;
 
 use userpurge::domain::ProviderKind::Zendesk;
-use userpurge::provider::{Detail, check_id};
+use userpurge::domain::Said;
+use userpurge::provider::check_id;
 
 const MASK: &str = "***@***";
 
@@ -71,7 +72,7 @@ proptest! {
 }
 
 fn message(text: &str) -> String {
-    Detail::said(None, Some(text)).message.unwrap_or_default()
+    Said::of(None, Some(text)).message.unwrap_or_default()
 }
 
 #[rstest]
@@ -91,7 +92,7 @@ fn what_must_not_be_kept_is_taken_out(#[case] text: &str, #[case] kept: &str) {
 #[test]
 fn a_long_text_is_cut_and_leaves_no_half_of_an_address() {
     let kept = message(&"ä".repeat(500));
-    assert_eq!(kept.chars().count(), Detail::MESSAGE_CHARS_MAX);
+    assert_eq!(kept.chars().count(), Said::MESSAGE_CHARS_MAX);
     assert!(kept.ends_with('…'));
     assert_eq!(message(&"b".repeat(200)).chars().count(), 200);
     let (start, across) = ("x".repeat(194), "a@b".repeat(600));
@@ -109,7 +110,7 @@ fn a_long_text_is_cut_and_leaves_no_half_of_an_address() {
 #[case("jane@example.com", false)]
 #[case("", false)]
 fn a_code_is_one_plain_word_and_anything_else_is_text(#[case] text: &str, #[case] code: bool) {
-    let detail = Detail::said(Some(text), None);
+    let detail = Said::of(Some(text), None);
     assert_eq!(detail.code.is_some(), code);
     assert_eq!(detail.message.is_some(), !code && !text.is_empty());
 }
@@ -120,12 +121,12 @@ proptest! {
         code in "\\PC{0,80}",
         text in "([a-z@\"' <>\\\\:,%40＠.\\x00-\\x1f]|\\PC){0,400}",
     ) {
-        let detail = Detail::said(Some(&code), Some(&text));
+        let detail = Said::of(Some(&code), Some(&text));
         let message = detail.message.unwrap_or_default();
-        prop_assert!(message.chars().count() <= Detail::MESSAGE_CHARS_MAX);
+        prop_assert!(message.chars().count() <= Said::MESSAGE_CHARS_MAX);
         prop_assert!(!message.replace(MASK, "").contains(['@', '＠']), "{message}");
         prop_assert!(!message.chars().any(char::is_control));
         let code = detail.code.unwrap_or_default();
-        prop_assert!(code.len() <= Detail::CODE_CHARS_MAX && !code.contains('@'));
+        prop_assert!(code.len() <= Said::CODE_CHARS_MAX && !code.contains('@'));
     }
 }

@@ -5,10 +5,10 @@ use ::http::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
 
-use userpurge::domain::{Step, StopKind, UserId, UserState};
+use userpurge::domain::{Said, Step, StopKind, UserId, UserState};
 use userpurge::provider::{
-    Access, Detail, Identity, ItemEnd, JobState, LookupFor, Provider, Reply, Token, Transient,
-    UserLookup, Verdict,
+    Access, Identity, ItemEnd, JobState, LookupFor, Provider, Reply, Token, Transient, UserLookup,
+    Verdict,
 };
 
 /// Headers from `name: value` pairs with ` | ` between.
@@ -54,7 +54,7 @@ pub(super) fn describe(verdict: &Verdict) -> String {
 }
 
 /// The detail of a verdict.
-pub(super) fn detail(verdict: &Verdict) -> &Detail {
+pub(super) fn detail(verdict: &Verdict) -> &Said {
     match verdict {
         Verdict::Row(_, detail)
         | Verdict::Look(_, detail)
@@ -128,9 +128,9 @@ fn answer(
     ask: &str,
     id: &UserId,
     reply: &Reply,
-) -> (String, Detail) {
+) -> (String, Said) {
     let failed = |verdict: Verdict| (describe(&verdict), detail(&verdict).clone());
-    let fine = |means: String| (means, Detail::default());
+    let fine = |means: String| (means, Said::default());
     let states_of = |purpose, ids: &[UserId], tell: &dyn Fn(Vec<UserState>) -> String| {
         let asked = UserLookup {
             purpose,
@@ -425,9 +425,9 @@ pub(super) fn spoilt(text: String) -> impl Strategy<Value = Vec<u8>> {
 pub(super) fn assert_fit_to_keep(verdict: &Verdict) {
     let detail = detail(verdict);
     let message = detail.message.as_deref().unwrap_or_default();
-    assert!(message.chars().count() <= Detail::MESSAGE_CHARS_MAX);
+    assert!(message.chars().count() <= Said::MESSAGE_CHARS_MAX);
     assert!(!message.replace("***@***", "").contains('@'), "{message}");
     assert!(!message.contains("jane.doe"), "{message}");
     let code = detail.code.as_deref().unwrap_or_default();
-    assert!(code.len() <= Detail::CODE_CHARS_MAX && !code.contains('@'));
+    assert!(code.len() <= Said::CODE_CHARS_MAX && !code.contains('@'));
 }
