@@ -46,13 +46,13 @@ pub(super) fn about(
             None,
         ),
         (Outcome::Protected, Some("protected_role")) => (
-            "Nothing was deleted, to keep the team safe. If this user is to go, let the role be \
-             deleted.",
+            "Nothing was deleted, to keep the team safe. If this user is to go, let users of \
+             that role be deleted.",
             include(),
         ),
         (Outcome::Protected, Some(OutcomeEntry::PROTECTED_HALF)) => (
             "The user was soft-deleted before the role was known, and no more. If this user is to go, \
-             let the role be deleted.",
+             let users of that role be deleted.",
             include(),
         ),
         (Outcome::Protected, _) => (

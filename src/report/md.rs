@@ -17,7 +17,7 @@ const CHARS_MAX: usize = 160;
 
 /// The report as Markdown.
 pub fn render(report: &Report) -> String {
-    let page = page::render_for(report, true);
+    let page = page::part(report, true, 0);
     let file = span(page::file_name(&report.input.file.path));
     let more = match report.runs.len() {
         0 => String::new(),

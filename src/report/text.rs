@@ -14,7 +14,7 @@ const ACCOUNTS_MAX: usize = 3;
 pub(super) const SOFT_DELETED: &str = "soft-deleted so far";
 
 /// The text about deleted rows of which nobody knows whether there was a user.
-const UNSEEN: &str = "without a clear answer, not there afterwards";
+pub(super) const UNSEEN: &str = "without a clear answer, not there afterwards";
 
 /// The text about protected rows that are skipped.
 pub(super) const ON_LIST: &str = "on the protect list";

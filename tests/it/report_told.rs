@@ -228,7 +228,7 @@ fn a_page_reads_so() {
     Line Account Action Id Ref
     3 – – – –
     1 protected
-    Nothing was deleted, to keep the team safe. If this user is to go, let the role be deleted. userpurge retry users.csv.ledger.jsonl --only protected --include-role agent
+    Nothing was deleted, to keep the team safe. If this user is to go, let users of that role be deleted. userpurge retry users.csv.ledger.jsonl --only protected --include-role agent
     protected_role this user&#39;s role is agent
     1 row: line 10
     All of them

@@ -13,7 +13,7 @@ use crate::domain::{
     AccountHeader, AgreedBy, Counted, Counts, Outcome, RunState, Time, Verified, escape_controls,
 };
 use crate::report::pauses::Stretch;
-use crate::report::text::{self, ON_LIST, again, counted, known};
+use crate::report::text::{self, ON_LIST, UNSEEN, again, counted, known};
 use crate::report::{BadRow, Caller, Point, Reason, Report};
 use crate::words::{count, cut_middle, duration, grouped, shell_path, utc};
 
@@ -43,17 +43,12 @@ const OPEN_MAX: usize = 5;
 
 /// The report as a page.
 pub fn render(report: &Report) -> String {
-    escape_controls(&render_for(report, false)).into_owned()
+    escape_controls(&part(report, false, 0)).into_owned()
 }
 
-/// The same, or the `brief` one that becomes Markdown; what a terminal would obey is not written out
-/// yet.
-pub(in crate::report) fn render_for(report: &Report, is_brief: bool) -> String {
-    part(report, is_brief, 0)
-}
-
-/// The page, or the part of it that run `number` has.
-fn part(report: &Report, is_brief: bool, number: usize) -> String {
+/// The page, or the part of it that run `number` has. The brief one becomes Markdown. What a terminal
+/// would obey is not written out yet.
+pub(in crate::report) fn part(report: &Report, is_brief: bool, number: usize) -> String {
     // Writing to a string cannot fail, and nothing else in the template can.
     let page = Page {
         report,
@@ -185,6 +180,10 @@ impl<'a> Page<'a> {
                 if rows > 0 {
                     let means = match (outcome, counted) {
                         (Outcome::Protected, Counted::Skipped) => format!("skipped: {ON_LIST}"),
+                        (Outcome::Deleted, _) => {
+                            let unseen = text::counted([(summary.settled_unseen, UNSEEN)]);
+                            text::with(means(outcome).to_owned(), &unseen)
+                        }
                         _ => means(outcome).to_owned(),
                     };
                     parts.push((counted.name(), outcome.name(), means, rows));
