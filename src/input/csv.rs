@@ -24,23 +24,9 @@ pub(super) const COLUMNS_MAX: usize = 16 * 1024;
 const FIELD_BYTES_FIRST: usize = 4 * 1024;
 const COLUMNS_FIRST: usize = 64;
 
-/// The words of a row that sums up others.
-const TOTALS: [&str; 14] = [
-    "total",
-    "totals",
-    "subtotal",
-    "subtotals",
-    "sum",
-    "totales",
-    "subtotales",
-    "suma",
-    "summe",
-    "gesamt",
-    "gesamtsumme",
-    "zwischensumme",
-    "totaux",
-    "somme",
-];
+/// The words of a row that sums up others, a blank between two.
+const TOTALS: &str = "total totals subtotal subtotals sum totales subtotales suma summe gesamt gesamtsumme \
+                      zwischensumme totaux somme";
 
 /// Reads record by record into one buffer.
 pub(super) struct CsvRows {
@@ -59,7 +45,8 @@ pub(super) struct CsvRows {
     problem: Option<RowProblem>,
     /// How many digits the longest id has so far.
     longest: usize,
-    places: Places,
+    /// The columns that records are read from.
+    pub(super) places: Places,
     /// The header.
     names: Vec<String>,
 }
@@ -97,11 +84,6 @@ impl CsvRows {
         let text = |place| trim_cell(&String::from_utf8_lossy(self.field(place))).to_owned();
         self.names = (0..self.count).map(text).collect();
         Ok(Ok(self.names.clone()))
-    }
-
-    /// Says which columns the records to come are read from.
-    pub(super) fn read_from(&mut self, places: Places) {
-        self.places = places;
     }
 
     /// Whether the record has several cells, and nothing in any of them.
@@ -208,11 +190,8 @@ impl CsvRows {
         let mut cells = cells.map(|place| self.field(place).trim_ascii());
         let label = cells.find(|cell| !cell.is_empty()).unwrap_or_default();
         let mut words = label.split(|byte| !byte.is_ascii_alphanumeric());
-        let is_total = |word: &[u8]| {
-            TOTALS
-                .iter()
-                .any(|it| it.as_bytes().eq_ignore_ascii_case(word))
-        };
+        let totals = TOTALS.split(' ').map(str::as_bytes);
+        let is_total = |word: &[u8]| totals.clone().any(|it| it.eq_ignore_ascii_case(word));
         words.any(is_total)
     }
 

@@ -231,12 +231,15 @@ fn of_content(path: &Path, head: &[u8], columns: &Columns) -> Result<Format, Inp
         return Ok(table);
     }
     let line = String::from_utf8_lossy(lines_of(head).next().unwrap_or_default());
+    let has_digit = |line: &str| line.contains(|c: char| c.is_ascii_digit());
+    let line = trim_cell(&line);
     let begins_with_id = |first: &str| is_digits(first) || is_surely_an_id(first);
     let is_list = match line.split_once([',', ';', '|', '\t']) {
-        None => line.is_empty() || is_one_word_with_a_digit(&line),
+        // One word with a digit in it looks more like an id than like the header of a column.
+        None => line.is_empty() || !line.contains(is_blank) && has_digit(line),
         Some((first, _)) => begins_with_id(trim_cell(first)),
     };
-    Ok(if is_list || is_list_line(&line) {
+    Ok(if is_list || is_list_line(line) {
         Format::Ids
     } else {
         table
@@ -291,7 +294,11 @@ fn not_an_array(path: &Path) -> InputError {
 /// or else the one with the most cells.
 fn guess_delimiter(head: &[u8], columns: &Columns) -> (char, Vec<String>) {
     // Of two that are as good, the first.
-    let all = DELIMITERS.map(|delimiter| (delimiter, header_cells(head, delimiter)));
+    let header = |delimiter| {
+        let mut rows = CsvRows::new(Box::new(Cursor::new(head.to_vec())), delimiter, 1);
+        rows.header().ok().and_then(Result::ok).unwrap_or_default()
+    };
+    let all = DELIMITERS.map(|delimiter| (delimiter, header(delimiter)));
     let best = all.into_iter().rev();
     let best = best.max_by_key(|(_, cells)| (has_id(cells, columns), cells.len()));
     best.map_or((',', Vec::new()), |(delimiter, cells)| {
@@ -299,20 +306,7 @@ fn guess_delimiter(head: &[u8], columns: &Columns) -> (char, Vec<String>) {
     })
 }
 
-/// The first record of `head`, as far as it can be read.
-fn header_cells(head: &[u8], delimiter: u8) -> Vec<String> {
-    let mut rows = CsvRows::new(Box::new(Cursor::new(head.to_vec())), delimiter, 1);
-    let cells = rows.header().ok().and_then(Result::ok);
-    cells.unwrap_or_default()
-}
-
 /// The first byte that is no blank.
 fn first_byte(head: &[u8]) -> Option<u8> {
     head.trim_ascii_start().first().copied()
-}
-
-/// Whether a line of one cell looks more like an id than like the header of a column.
-fn is_one_word_with_a_digit(line: &str) -> bool {
-    let line = trim_cell(line);
-    line.contains(|c: char| c.is_ascii_digit()) && !line.contains(is_blank)
 }

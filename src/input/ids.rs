@@ -125,7 +125,10 @@ impl IdRows {
         }
         self.asides.remarks += u64::from(has_remark);
         if let [only] = self.ids.as_slice() {
-            self.trimmed = trim_cell(line).len() < line.len() || is_padded(line, only);
+            // Blanks may stand within the quotes round it.
+            let before = &line[..only.start];
+            let is_padded = before.contains('"') && before.ends_with(char::is_whitespace);
+            self.trimmed = trim_cell(line).len() < line.len() || is_padded;
             let size = 1 << only.len().min(63);
             if self.lines.is_cut && self.sizes.is_power_of_two() && size < self.sizes {
                 return Err(super::csv::cut_short());
@@ -226,12 +229,6 @@ fn take_ids(line: &str, ids: &mut Vec<Range<usize>>) -> Result<bool, RowProblem>
         )
     };
     Err(RowProblem::new(Field::Id, code, reason))
-}
-
-/// Whether blanks stand within the quotes round the id at `place`.
-fn is_padded(line: &str, place: &Range<usize>) -> bool {
-    let before = &line[..place.start];
-    before.ends_with(|c: char| c.is_whitespace()) && before.contains('"')
 }
 
 /// Puts the places of the words of `line` into `places`, without the quotes round them; `None`: a

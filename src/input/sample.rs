@@ -119,10 +119,7 @@ pub(super) fn resolve_keys(
         None => known_names(field).iter().find_map(key_of),
     }));
     if columns.id.is_none() {
-        // Sunshine Conversations gives a user's id at Zendesk beside their own; these cannot be mixed up.
-        let is_link = |key: &str| key == ZENDESK_LINK && ids_are_hexadecimal;
-        let keys = own.iter().map(String::as_str);
-        mapping.id = id_key(path, &keys.filter(|key| !is_link(key)).collect::<Vec<_>>())?;
+        mapping.id = id_key(path, &own, ids_are_hexadecimal)?;
         check_rivals(path, cells, &mapping)?;
     }
     let seen = || own.iter().chain(&within).cloned().collect::<Vec<_>>();
@@ -167,17 +164,20 @@ fn check_error(path: &Path, keys: &BTreeSet<String>) -> Result<(), InputError> {
 
 /// The one of `keys` that holds the id, by its name. All rows are read by that name, however they spell
 /// it.
-fn id_key(path: &Path, keys: &[&str]) -> Result<Option<String>, InputError> {
-    let place = match known_place(keys, Field::Id) {
-        Ok(place) => place,
-        Err(several)
-            if several
-                .iter()
-                .all(|it| same_name(keys[*it], keys[several[0]])) =>
-        {
-            several.first().copied()
-        }
-        Err(several) => return Err(clash(path, keys, Field::Id, &several)),
-    };
+fn id_key(
+    path: &Path,
+    keys: &BTreeSet<String>,
+    ids_are_hexadecimal: bool,
+) -> Result<Option<String>, InputError> {
+    // Sunshine Conversations gives a user's id at Zendesk beside their own; these cannot be mixed up.
+    let is_link = |key: &str| key == ZENDESK_LINK && ids_are_hexadecimal;
+    let keys = keys.iter().map(String::as_str);
+    let keys: Vec<&str> = keys.filter(|key| !is_link(key)).collect();
+    let place = known_place(&keys, Field::Id).or_else(|several| {
+        let is_same = |it: &usize| same_name(keys[*it], keys[several[0]]);
+        let first = several.iter().all(is_same).then_some(several[0]);
+        let clash = || clash(path, &keys, Field::Id, &several);
+        first.map(Some).ok_or_else(clash)
+    })?;
     Ok(place.map(|place| keys[place].to_owned()))
 }

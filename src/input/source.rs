@@ -485,7 +485,7 @@ fn open_csv(
         let sample = CsvRows::new(Box::new(Cursor::new(head)), delimiter, first_line);
         check_rivals(path, sample.named_cells(), &mapping)?;
     }
-    rows.read_from(places);
+    rows.places = places;
     resolved.mapping = mapping;
     Ok(Box::new(rows))
 }

@@ -36,7 +36,8 @@ type Reason = (
 pub(super) struct Blocks<'s> {
     /// Where entries go; `None`: nowhere, and nothing is gathered.
     sink: Option<Sink<'s>>,
-    failed: Option<SinkError>,
+    /// Why the sink takes no more, so that reading on is of no use.
+    pub(super) failed: Option<SinkError>,
     /// By the place of the account, and the action.
     planned: BTreeMap<(usize, Action), PlannedRows>,
     unsent: BTreeMap<Reason, UnsentRows>,
@@ -130,11 +131,6 @@ impl<'s> Blocks<'s> {
     pub(super) fn finish(mut self) -> Result<(), SinkError> {
         self.put_all();
         self.failed.map_or(Ok(()), Err)
-    }
-
-    /// Whether the sink takes no more, so that reading on is of no use.
-    pub(super) const fn has_failed(&self) -> bool {
-        self.failed.is_some()
     }
 
     fn put(&mut self, entry: Entry) {

@@ -29,9 +29,6 @@ const REPORTED: &str = "userpurge_";
 /// The words of a column of actions for rows that are not meant, a blank between two.
 const NO: &str = "keep no none skip exclude retain false n ignore";
 
-/// A text that only a provider lets pass whose ids may be anything.
-const NO_ID: &str = "no id";
-
 impl Planner {
     /// Lets `read` pass over the columns of accounts and of actions in which no row has one. They
     /// mean something else, as `provider` does of a sign-in. It passes over only columns that no
@@ -108,11 +105,10 @@ pub fn likely_id_column(
     policies: &[AccountPolicy],
     accounts: &BTreeSet<AccountName>,
 ) -> Result<Option<String>, InputError> {
-    let checks: Vec<_> = policies
-        .iter()
-        .filter(|policy| accounts.contains(&policy.name) && (policy.check_id)(NO_ID).is_err())
-        .map(|policy| policy.check_id)
-        .collect();
+    let meant = policies.iter().filter(|it| accounts.contains(&it.name));
+    let checks = meant.map(|policy| policy.check_id);
+    // A provider that lets this pass takes any text for an id.
+    let checks: Vec<_> = checks.filter(|check| check("no id").is_err()).collect();
     let mut fitting = vec![0_u64; table.columns().len()];
     let mut rows = 0;
     while rows < ROWS_MAX && table.advance()?.is_some() {

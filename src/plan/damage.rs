@@ -169,7 +169,8 @@ impl Tally {
         if !policy.ids_alike {
             return None;
         }
-        if rounded && self.are_rounded() {
+        let is_common = self.rounded * ROUNDED_ONE_IN >= self.of_sizes(DIGITS);
+        if rounded && is_common && self.rounded >= ROUNDED_MIN {
             let reason = "the id ends in zeros, as more ids of this file do than true ones would: it \
                           was rounded to a spreadsheet's fifteen digits, and may be another user's \
                           now; format the column as text and export again (if it is right, delete it \
@@ -192,11 +193,6 @@ impl Tally {
     /// Whether `count` ids are nearly all others.
     const fn are_nearly_all(&self, count: u64) -> bool {
         count >= LONG_IDS_MIN && count * 3 >= self.all * 2
-    }
-
-    /// Whether more of them end in zeros than true ids do: those were rounded.
-    fn are_rounded(&self) -> bool {
-        self.rounded >= ROUNDED_MIN && self.rounded * ROUNDED_ONE_IN >= self.of_sizes(DIGITS)
     }
 
     /// How many digits nearly all of them have: the few with fewer lost their first. `None`: they are too few,

@@ -142,7 +142,7 @@ impl Planner {
 
 impl Reading<'_, '_> {
     fn take(&mut self, position: Position, row: &ReadRow<'_>) {
-        if self.blocks.has_failed() {
+        if self.blocks.failed.is_some() {
             return;
         }
         self.plan.rows += 1;
@@ -191,6 +191,9 @@ impl Reading<'_, '_> {
     }
 
     fn take_valid(&mut self, row: &ValidRow<'_>, look: IdLook, position: Position) {
+        let done = &self.planner.done_before;
+        let key = || TaskKey::new(row.account, row.action, row.id);
+        let is_done_before = || !done.is_empty() && done.contains(&key());
         match self.seen.insert(row) {
             SeenBefore::Again => {
                 let alike = self.accounts[row.place].alike(row.action, look);
@@ -203,7 +206,7 @@ impl Reading<'_, '_> {
                 let why = Why::new(Outcome::Invalid, Field::Row, "other_account", reason);
                 self.end(&row.unsent(why), position);
             }
-            SeenBefore::First { .. } if self.is_done_before(row) => {
+            SeenBefore::First { .. } if is_done_before() => {
                 let reason = "an earlier ledger shows this row as good";
                 self.plan.outcomes.done_before += 1;
                 if !self.plan.done.contains(row.account) {
@@ -223,11 +226,6 @@ impl Reading<'_, '_> {
                 self.blocks.plan(row, position, again);
             }
         }
-    }
-
-    fn is_done_before(&self, row: &ValidRow<'_>) -> bool {
-        let done = &self.planner.done_before;
-        !done.is_empty() && done.contains(&TaskKey::new(row.account, row.action, row.id))
     }
 
     /// Ends a row for what is known of it at once.

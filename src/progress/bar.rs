@@ -99,10 +99,9 @@ impl Bars {
         if let (true, Some((_, above))) = (is_narrower, self.lines.split_last()) {
             // Lines that no longer fit have been wrapped, and the cursor stands so much lower; where a terminal cuts
             // them off instead (xterm, PuTTY), as many rows above are lost. None is drawn before all fit again.
-            let rows =
-                |line: &ProgressBar| measure_text_width(&line.message()).div_ceil(wide.max(1));
-            let more = above.iter().map(|line| rows(line).saturating_sub(1));
-            let _ = Term::stderr().move_cursor_up(more.sum());
+            let widths = above.iter().map(|line| measure_text_width(&line.message()));
+            let more = widths.map(|it| it.saturating_sub(1) / wide.max(1)).sum();
+            let _ = Term::stderr().move_cursor_up(more);
             let _ = self.screen.clear();
             let _ = Term::stderr().clear_to_end_of_screen();
             self.screen.set_draw_target(ProgressDrawTarget::hidden());
