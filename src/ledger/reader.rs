@@ -3,13 +3,11 @@
 //! It takes no lock: a ledger that is being written can be read, and what is not there yet is a torn
 //! tail or nothing.
 
-use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Mutex, PoisonError};
 use std::thread::{self, Builder};
 use std::time::UNIX_EPOCH;
 
@@ -66,8 +64,8 @@ pub fn written_at(path: &Path) -> Option<Time> {
 /// The entry and the chain of a line, or its damage.
 type Checked = Result<(Entry, LedgerHead), LedgerDamage>;
 
-/// Lines that follow a chain, and who is told what they hold.
-type Block = (LedgerHead, Vec<u8>, SyncSender<Vec<(u64, Checked)>>);
+/// Lines that follow a chain.
+type Block = (LedgerHead, Vec<u8>);
 
 /// Reads the entries of a ledger in order.
 #[derive(Debug)]
@@ -209,34 +207,37 @@ impl<R: Read> LedgerReader<R> {
             self.line.clear();
         }
         let mut previous = self.head;
-        let (to_check, blocks) = sync_channel::<Block>(BLOCKS);
-        let blocks = Mutex::new(blocks);
         thread::scope(|scope| {
-            let to_check = to_check;
+            let mut decoders = Vec::with_capacity(DECODERS);
             for _ in 0..DECODERS {
+                let (to_check, blocks) = sync_channel(BLOCKS);
+                let (done, checked) = sync_channel(BLOCKS);
+                let check = move || check_blocks(&blocks, &done);
                 let thread = Builder::new().name("ledger-decode".to_owned());
-                let check = || check_blocks(&blocks);
                 thread.spawn_scoped(scope, check).map_err(failed)?;
+                decoders.push((to_check, checked));
             }
-            let mut under_way = VecDeque::new();
-            // Bounded by the blocks of the file.
+            let (mut sent, mut taken) = (0, 0);
+            // Bounded by the blocks of the file, which the decoders have in turn.
             loop {
-                while under_way.len() < BLOCKS
+                while sent - taken < BLOCKS
                     && let Some(lines) =
                         read_block(&mut self.source, &mut self.line).map_err(failed)?
                 {
                     // Each block is checked on its own, and trusts the digest that the block before ends with.
                     // That digest is checked with the block before: an error there discards this one too.
                     let begins = mem::replace(&mut previous, stated(&lines));
-                    let (done, checked) = sync_channel(1);
-                    let _ = to_check.send((begins, lines, done));
-                    under_way.push_back(checked);
+                    // If the decoder is gone, nothing comes back from it.
+                    let _ = decoders[sent % DECODERS].0.send((begins, lines));
+                    sent += 1;
                 }
-                let Some(oldest) = under_way.pop_front() else {
+                if taken == sent {
                     return Ok(());
-                };
+                }
                 let gone = |_| failed(io::Error::other("a thread that decodes it has ended"));
-                for (length, checked) in oldest.recv().map_err(gone)? {
+                let checked = decoders[taken % DECODERS].1.recv().map_err(gone)?;
+                taken += 1;
+                for (length, checked) in checked {
                     let (link, entry) = self.take(length, checked)?;
                     see(&link, &entry)?;
                 }
@@ -319,14 +320,12 @@ pub(super) fn decode(previous: LedgerHead, line: &mut [u8]) -> Checked {
 }
 
 /// Checks the blocks that come.
-fn check_blocks(blocks: &Mutex<Receiver<Block>>) {
-    loop {
-        let next = blocks.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok((begins, lines, done)) = next else {
+fn check_blocks(blocks: &Receiver<Block>, done: &SyncSender<Vec<(u64, Checked)>>) {
+    for (begins, lines) in blocks {
+        // Nobody waits for what stands behind a damaged one.
+        if done.send(check_block(begins, lines)).is_err() {
             return;
-        };
-        // Nobody waits for it behind a damaged one.
-        let _ = done.send(check_block(begins, lines));
+        }
     }
 }
 
