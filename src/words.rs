@@ -39,6 +39,12 @@ pub fn weighted(text: &str, colours: bool) -> Cow<'_, str> {
     }
 }
 
+/// The text behind `key` in `texts`, which have one on each line; `None`: there is none.
+pub fn behind(texts: &'static str, key: &str) -> Option<&'static str> {
+    let mut all = texts.lines().filter_map(|line| line.split_once(": "));
+    all.find(|(own, _)| *own == key).map(|(_, text)| text)
+}
+
 /// A number with its thousands set apart: `1,234,567`.
 pub fn grouped(n: u64) -> String {
     let digits = n.to_string();

@@ -64,6 +64,8 @@ pub struct Many {
     pub users_max: usize,
     /// How many jobs may be under way at once.
     pub jobs_max: usize,
+    /// How many jobs one request can ask about.
+    pub jobs_asked_max: usize,
     /// How long a job takes to begin.
     pub job_begins: Duration,
     /// How long it takes for each user.

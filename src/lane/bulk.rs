@@ -10,7 +10,7 @@ use super::requests::{BulkRequest, Class, LaneRequest, Meaning, Purpose};
 use super::rows::{Heard, Row, StepEnd};
 use super::{Lane, Now, RequestError};
 use crate::domain::{Attempted, Entry, JobId, Outcome, Said, StopKind, UserState};
-use crate::provider::{Bulk, ItemEnd, JobState, LookupFor};
+use crate::provider::{ItemEnd, JobState, LookupFor};
 
 impl Lane {
     /// Sends `rows` in one request.
@@ -167,7 +167,10 @@ impl Lane {
         let account = &self.accounts[index];
         let next = self.next_question(account);
         if next.is_some_and(|at| at <= now.instant) {
-            let most = account.provider.bulk().map_or(1, Bulk::jobs_asked_max);
+            let most = account
+                .provider
+                .bulk()
+                .map_or(1, |it| it.many().jobs_asked_max);
             let jobs = self.accounts[index].jobs.ask(most);
             self.request(index, Purpose::Jobs(jobs), now);
         }

@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use super::{Identity, ProviderSettings, ZendeskCredentials};
 use crate::domain::{Action, ProviderKind};
+use crate::words::behind;
+
+/// The texts by the kind of text, the provider and what else decides.
+const TEXTS: &str = include_str!("advice.txt");
 
 /// The day from which Zendesk takes no API token, see
 /// <https://developer.zendesk.com/documentation/api-basics/authentication/oauth-migration/>.
@@ -57,37 +61,22 @@ pub fn key_owner(settings: &ProviderSettings) -> Option<&'static str> {
 
 /// The caller's rights, as far as the provider tells before a deletion is tried.
 pub fn rights(kind: ProviderKind, identity: &Identity) -> &'static str {
-    match kind {
-        _ if !identity.lacks.is_empty() => "not enough",
-        ProviderKind::Zendesk if identity.role.as_deref() == Some("admin") => {
-            "an admin may delete users, also for good; an OAuth token needs the scopes users:read and users:write as well"
-        }
-        ProviderKind::Zendesk if identity.custom_role.is_none() => {
-            "a custom role that may add, edit and delete end users"
-        }
-        ProviderKind::Zendesk => {
-            "a custom role, which may not be read here; it needs to add, edit and delete end users"
-        }
-        ProviderKind::Sunco => "a key that is taken may delete users of its app",
-        ProviderKind::Own(_) => "not told beforehand",
-        ProviderKind::Zoho => {
-            "not told beforehand; needed are the scopes ZohoCRM.users.DELETE and ZohoCRM.users.READ, and a profile that may manage users"
-        }
-    }
+    let role = match (kind, identity.role.as_deref()) {
+        _ if !identity.lacks.is_empty() => return "not enough",
+        (ProviderKind::Zendesk, Some("admin")) => " admin",
+        (ProviderKind::Zendesk, _) if identity.custom_role.is_none() => " role",
+        (ProviderKind::Zendesk, _) => " unread role",
+        _ => "",
+    };
+    behind(TEXTS, &format!("rights {kind}{role}")).unwrap_or("not told beforehand")
 }
 
 /// The facts to be known before users are deleted there, each a sentence. They tell the data that
 /// stays elsewhere, and the fate of users whose roles are `included`.
 pub fn remains(kind: ProviderKind, included: &[String]) -> Vec<String> {
-    let left = match kind {
-        ProviderKind::Zendesk => {
-            "the text in closed tickets (redact or delete those first), and the user at Sunshine \
-             Conversations, who is deleted there"
-        }
-        ProviderKind::Sunco => "the user at Zendesk Support, who is deleted there",
-        ProviderKind::Zoho => "the records, which stay the deleted user's, and the licence",
-        // A provider file's `says` has it.
-        ProviderKind::Own(_) => return Vec::new(),
+    // A provider file's `says` has it.
+    let Some(left) = behind(TEXTS, &format!("left {kind}")) else {
+        return Vec::new();
     };
     let mut parts = vec![format!("left after it: {left}")];
     let is_agent = |role: &String| role.to_ascii_lowercase().ends_with("agent") || role == "admin";
@@ -103,27 +92,12 @@ pub fn remains(kind: ProviderKind, included: &[String]) -> Vec<String> {
 /// The effect of an action on a user, and whether that can be undone. Zendesk's documents know no
 /// way back from a soft delete: "Deleted users are not recoverable".
 pub fn consequence(kind: ProviderKind, action: Action) -> &'static str {
-    match (kind, action) {
-        (ProviderKind::Own(name), _) => {
-            let facts = name.provider();
-            let own = facts.and_then(|it| {
-                let index = it.actions.iter().position(|other| *other == action)?;
-                it.consequences.get(index)
-            });
-            own.map_or("as its provider file says", String::as_str)
-        }
-        (ProviderKind::Zendesk, Action::Delete) => {
-            "soft delete, queued for good after 30 days; no call undoes it"
-        }
-        (ProviderKind::Zendesk, Action::PermanentlyDelete) => {
-            "for good, of users soft-deleted before; cannot be undone"
-        }
-        (ProviderKind::Zendesk, Action::Purge) => "soft delete, then for good; cannot be undone",
-        (ProviderKind::Zendesk, _) => "not offered",
-        (_, Action::DeletePersonalInformation) => {
-            "clears the profile, keeps the conversations; cannot be undone"
-        }
-        (ProviderKind::Sunco, _) => "for good, with the conversations; cannot be undone",
-        (ProviderKind::Zoho, _) => "for good, the user's records stay; cannot be undone",
+    if let ProviderKind::Own(name) = kind {
+        let own = name.provider().and_then(|it| {
+            let index = it.actions.iter().position(|other| *other == action)?;
+            it.consequences.get(index)
+        });
+        return own.map_or("as its provider file says", String::as_str);
     }
+    behind(TEXTS, &format!("does {kind} {action}")).unwrap_or("not offered")
 }

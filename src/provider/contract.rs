@@ -187,9 +187,6 @@ pub trait Bulk: Send + Sync {
     /// The hint on jobs in the headers of an answer; `None`: nothing.
     fn jobs_hint(&self, headers: &HeaderMap) -> Option<JobsHint>;
 
-    /// How many jobs one request can ask about.
-    fn jobs_asked_max(&self) -> usize;
-
     /// The read that tells how `jobs` stand.
     fn ask(&self, access: &Access, jobs: &[JobId]) -> Request;
 

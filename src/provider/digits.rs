@@ -4,15 +4,14 @@
 
 use super::detail::is_invisible;
 use crate::domain::IdProblem;
+use crate::words::behind;
 
 /// Why ids are refused, a line each: whose ids, a code, and how to mend it.
 const REASONS: &str = include_str!("ids.txt");
 
 /// The problem `code` of an id that is one of `whose`.
 pub(super) fn problem(whose: &str, code: &'static str) -> IdProblem {
-    let head = format!("{whose} {code}: ");
-    let reason = REASONS.lines().find_map(|line| line.strip_prefix(&head));
-    let reason = reason.unwrap_or(code);
+    let reason = behind(REASONS, &format!("{whose} {code}")).unwrap_or(code);
     IdProblem { code, reason }
 }
 

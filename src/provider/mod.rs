@@ -22,8 +22,7 @@
 //!
 //! [`build()`] turns an account's settings into its provider. A provider is its settings, with requests, the rule
 //! for user ids and what headers say of limits: `sunco`, or the `mod` of `zendesk` and `zoho`. There `answers`
-//! judges answers to a deletion and tells the caller, `lookups` (at Zoho `answers`) reads how a user stands, and
-//! `bulk` is one request for many users. `advice` is what people are told of them. `file` is every provider that a
+//! judges answers to a deletion, tells the caller and how a user stands, and `bulk` is one request for many users. `advice` is what people are told of them. `file` is every provider that a
 //! file describes. The shared parts lie beside them: `http` (URLs that stay what they are, and headers), `auth`
 //! (credentials and tokens), `body` (the kind of an answer), `detail` (the kept part of an answer). And `digits`
 //! (ids that are numbers), `find` (users by e-mail address or external id), `verdict` (also of a status without

@@ -248,11 +248,6 @@ impl Sandbox {
         self.log.back()
     }
 
-    /// How many requests were carried out since the start, remembered or not.
-    pub fn requests(&self) -> u64 {
-        self.carried_out
-    }
-
     /// The users of one tenant or (`None`) of all, as they stand.
     pub fn users(&mut self, tenant: Option<&str>, now: Time) -> Vec<UserState> {
         self.tenants

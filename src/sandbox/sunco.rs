@@ -80,41 +80,35 @@ impl Machine for Conversations {
     fn handle(&mut self, request: &Request, context: &Context) -> Reply {
         let limit = context.settings.limit(context.settings.sunco.quota);
         if self.app.take(limit, context.now).is_err() {
-            return refused("throttle");
+            return fixed("throttle");
         }
         let Some(scope) = scope_of(request) else {
-            return refused("unauthorized");
+            return fixed("unauthorized");
         };
         if request.call == Call::Unknown {
-            return refused("no such path");
+            return fixed("no such path");
         }
         if request.app != Sandbox::SUNCO_APP_ID {
-            return refused("wrong-path");
+            return fixed("wrong-path");
         }
         let may_read_app = scope != "integration";
         let asks_webhooks = request.pattern.ends_with("/webhooks");
         let is_app = request.call == Call::Identity && !asks_webhooks;
         if scope.is_empty() || (!may_read_app && is_app) {
-            return refused("other scope");
+            return fixed("other scope");
         }
         if asks_webhooks {
-            return ok(&json!({"webhooks": []}));
+            return fixed("webhooks");
         }
         if request.is_search() {
             return self.search(request);
         }
         let Some(target) = &request.user else {
-            return ok(&json!({"app": {
-                "id": request.app,
-                "displayName": "Sandbox",
-                "subdomain": "sandbox",
-                "settings": {"conversationRetentionSeconds": 0, "multiConvoEnabled": false},
-                "metadata": {},
-            }}));
+            return fixed("app");
         };
         let brand = request.query("brandId").unwrap_or_default();
         let Some(user) = self.user(target, brand) else {
-            return refused("not found");
+            return fixed("not found");
         };
         let becomes = match request.call {
             Call::Delete => State::Deleted,
@@ -137,7 +131,7 @@ impl Conversations {
     /// Those who have an e-mail identity.
     fn search(&self, request: &Request) -> Reply {
         let [email] = request.ids.as_slice() else {
-            return refused("no address");
+            return fixed("no address");
         };
         let has_it = |user: &&User| {
             user.state == State::Active && user.email("guest").eq_ignore_ascii_case(email)
@@ -147,7 +141,7 @@ impl Conversations {
     }
 }
 
-fn refused(name: &str) -> Reply {
+fn fixed(name: &str) -> Reply {
     reply::refused(ProviderKind::Sunco, name)
 }
 

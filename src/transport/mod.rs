@@ -7,11 +7,14 @@
 //! Proxies that the environment names (`HTTPS_PROXY`, `ALL_PROXY`) are used for HTTPS, where they
 //! carry what they cannot read, and never for loopback. Certificates are held against the system's
 //! authorities, or those in `SSL_CERT_FILE`.
+//!
+//! Each request under way takes a descriptor, so this also knows how many files and connections may be open.
 
-mod descriptors;
 mod reqwest;
 
 use std::fmt;
+use std::fs;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -20,7 +23,6 @@ use thiserror::Error;
 use crate::domain::named;
 use crate::provider::{Reply, Request};
 
-pub use self::descriptors::fit_descriptors;
 pub use self::reqwest::{ReqwestTransport, put_date};
 
 /// The most of a body that is read, decompressed: 4 MiB. A hundred Zendesk users are some 200 kB.
@@ -80,4 +82,63 @@ impl Failure {
             Self::TimedOut | Self::Broken | Self::TooLarge | Self::Abandoned => true,
         }
     }
+}
+
+/// Descriptors that are still to come beside connections: the ledger's reader, one to spare and one that is
+/// open for a moment. They take the place of those that wait for a signal until somebody agreed. One more.
+const RESERVE: u64 = 1;
+
+/// The descriptors that each account takes beside its connections: its readers of the plan.
+const RESERVE_PER_ACCOUNT: u64 = 2;
+
+/// The number of open descriptors when there is no telling.
+const OPEN_USUALLY: u64 = 12;
+
+/// How many requests of each account may be under way, of the `wanted` ones, so that none lacks a
+/// descriptor; at least one. The process's limit is raised first, as far as the system lets it.
+///
+/// # Errors
+///
+/// Not even one each: the limit, how many are needed, and how many all that is wanted would take.
+pub fn fit_descriptors(wanted: &[NonZeroU32]) -> Result<Vec<NonZeroU32>, [u64; 3]> {
+    let accounts = wanted.len() as u64;
+    let others = open_now() + RESERVE + RESERVE_PER_ACCOUNT * accounts;
+    let all: u64 = wanted.iter().map(|wanted| u64::from(wanted.get())).sum();
+    let Some(limit) = limit(others + all) else {
+        return Ok(wanted.to_vec());
+    };
+    let room = limit.saturating_sub(others).min(all);
+    if room < accounts {
+        return Err([limit, others + accounts, others + all]);
+    }
+    let part = |wanted: &NonZeroU32| {
+        let part = u64::from(wanted.get()) * room / all;
+        let part = u32::try_from(part).unwrap_or(u32::MAX);
+        NonZeroU32::new(part).unwrap_or(NonZeroU32::MIN)
+    };
+    Ok(wanted.iter().map(part).collect())
+}
+
+/// How many descriptors are open now, also those that whoever started us left open.
+fn open_now() -> u64 {
+    // One of them is the list's own.
+    fs::read_dir("/dev/fd").map_or(OPEN_USUALLY, |open| (open.count() as u64).saturating_sub(1))
+}
+
+/// How many may be open, once that was raised to `needed` if it was less; `None`: any number.
+fn limit(needed: u64) -> Option<u64> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let limit = current?;
+    if limit >= needed {
+        return Some(limit);
+    }
+    let raised = Rlimit {
+        current: Some(maximum.map_or(needed, |maximum| needed.min(maximum))),
+        maximum,
+    };
+    // Where it cannot be raised, what there is has to do.
+    let _ = setrlimit(Resource::Nofile, raised);
+    getrlimit(Resource::Nofile).current
 }

@@ -101,42 +101,6 @@ impl ReqwestTransport {
         let built = built.build().map_err(transport_error)?;
         Ok(client.get_or_init(|| built))
     }
-
-    /// Sends `request`. The state that is kept while the answer is out is small: the rest is done with before.
-    fn exchange(
-        &self,
-        request: Request,
-    ) -> impl Future<Output = Result<Reply, TransportError>> + Send + use<> {
-        let client = self.client(&request.url);
-        let mut outgoing = reqwest::Request::new(request.method, request.url);
-        *outgoing.headers_mut() = request.headers;
-        *outgoing.body_mut() = request.body.map(Into::into);
-        let client = client.cloned();
-        let patience = self.reply_time_max;
-        async move {
-            let sent = execute(client?, outgoing, patience).await;
-            let mut response = sent.map_err(transport_error)?;
-            let mut body = BytesMut::new();
-            while let Some(chunk) = response.chunk().await.map_err(transport_error)? {
-                if body.len() + chunk.len() > BODY_BYTES_MAX {
-                    let reason = format!("it has more than {BODY_BYTES_MAX} bytes");
-                    return Err(TransportError {
-                        failure: Failure::TooLarge,
-                        reason,
-                    });
-                }
-                body.extend_from_slice(&chunk);
-            }
-            let status = response.status().as_u16();
-            let mut headers = std::mem::take(response.headers_mut());
-            put_date(&mut headers, Time::now());
-            Ok(Reply {
-                status,
-                headers,
-                body: body.freeze(),
-            })
-        }
-    }
 }
 
 /// Sends `request`. While this machine lacks a descriptor for the connection nothing has been sent,
@@ -200,8 +164,38 @@ fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)
 }
 
 impl Transport for ReqwestTransport {
+    /// The state that is kept while the answer is out is small: the rest is done with before.
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Reply, TransportError>> {
-        self.exchange(request).boxed()
+        let client = self.client(&request.url);
+        let mut outgoing = reqwest::Request::new(request.method, request.url);
+        *outgoing.headers_mut() = request.headers;
+        *outgoing.body_mut() = request.body.map(Into::into);
+        let client = client.cloned();
+        let patience = self.reply_time_max;
+        async move {
+            let sent = execute(client?, outgoing, patience).await;
+            let mut response = sent.map_err(transport_error)?;
+            let mut body = BytesMut::new();
+            while let Some(chunk) = response.chunk().await.map_err(transport_error)? {
+                if body.len() + chunk.len() > BODY_BYTES_MAX {
+                    let reason = format!("it has more than {BODY_BYTES_MAX} bytes");
+                    return Err(TransportError {
+                        failure: Failure::TooLarge,
+                        reason,
+                    });
+                }
+                body.extend_from_slice(&chunk);
+            }
+            let status = response.status().as_u16();
+            let mut headers = std::mem::take(response.headers_mut());
+            put_date(&mut headers, Time::now());
+            Ok(Reply {
+                status,
+                headers,
+                body: body.freeze(),
+            })
+        }
+        .boxed()
     }
 }
 

@@ -2,14 +2,13 @@
 
 use std::io::Write as _;
 use std::num::NonZeroU32;
-use std::time::Duration;
 
 use userpurge::domain::Action::{Delete, PermanentlyDelete, Purge};
 use userpurge::domain::{
-    AccountLimits, AccountName, AccountPolicy, Action, Many, ProviderKind, Step, UserId,
+    AccountLimits, AccountName, AccountPolicy, Action, ProviderKind, Step, UserId,
 };
 use userpurge::plan::{CallerRule, ProtectList, time_at_limit};
-use userpurge::provider::check_id;
+use userpurge::provider::{check_id, defaults};
 
 fn limits(account: &str) -> AccountLimits {
     AccountLimits {
@@ -53,14 +52,7 @@ fn the_slowest_limit_decides() {
         (&[(Purge, 7_000)], "1000/1m", "many", 5_413),
     ];
     // As Zendesk has it.
-    let many = Many {
-        step: Step::Delete,
-        users_min: 25,
-        users_max: 100,
-        jobs_max: 30,
-        job_begins: Duration::from_secs(3),
-        job_user: Duration::from_millis(100),
-    };
+    let many = defaults(ProviderKind::Zendesk).many.unwrap();
     for (rows, account, other, secs) in table {
         let limits = AccountLimits {
             many: (other == "many").then_some(many),

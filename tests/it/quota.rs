@@ -131,9 +131,14 @@ fn killed(mode: &str) {
     world.call(&args).code(0);
     assert_eq!(refused(&world), 0, "deleting, {mode}");
     let mut child = world.start(&["verify", LEDGER]);
-    let before = world.sandbox().with(|it, _| it.requests());
+    let before = world
+        .sandbox()
+        .with(|it, _| it.last().map_or(0, |it| it.seq));
     world.until("some were looked at", || {
-        world.sandbox().with(|it, _| it.requests()) >= before + 20
+        world
+            .sandbox()
+            .with(|it, _| it.last().map_or(0, |it| it.seq))
+            >= before + 20
     });
     child.kill().unwrap();
     child.wait().unwrap();

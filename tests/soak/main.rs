@@ -124,7 +124,9 @@ fn run() -> ExitCode {
 fn live(world: &World, follower: &mut Follower, kill_at: Option<u64>) -> Life {
     wait_for_quiet(world);
     let (requests, outcomes, intents) = (
-        world.sandbox().with(|it, _| it.requests()),
+        world
+            .sandbox()
+            .with(|it, _| it.last().map_or(0, |it| it.seq)),
         follower.outcomes,
         follower.intents,
     );
@@ -141,7 +143,12 @@ fn live(world: &World, follower: &mut Follower, kill_at: Option<u64>) -> Life {
         let ended = child.try_wait().unwrap();
         let at = begun.elapsed();
         follower.look();
-        if life.first_request.is_none() && world.sandbox().with(|it, _| it.requests()) > requests {
+        if life.first_request.is_none()
+            && world
+                .sandbox()
+                .with(|it, _| it.last().map_or(0, |it| it.seq))
+                > requests
+        {
             life.first_request = Some(at);
         }
         if life.first_intent.is_none() && follower.intents > intents {
@@ -175,7 +182,10 @@ fn live(world: &World, follower: &mut Follower, kill_at: Option<u64>) -> Life {
     }
     life.lasted = begun.elapsed();
     follower.look();
-    life.requests = world.sandbox().with(|it, _| it.requests()) - requests;
+    life.requests = world
+        .sandbox()
+        .with(|it, _| it.last().map_or(0, |it| it.seq))
+        - requests;
     life.rows = follower.outcomes - outcomes;
     life.ledger_bytes = world.ledger_bytes().unwrap();
     life
@@ -183,10 +193,14 @@ fn live(world: &World, follower: &mut Follower, kill_at: Option<u64>) -> Life {
 
 /// Waits for what a killed process sent last, so that it does not count as the next one's.
 fn wait_for_quiet(world: &World) {
-    let mut arrived = world.sandbox().with(|it, _| it.requests());
+    let mut arrived = world
+        .sandbox()
+        .with(|it, _| it.last().map_or(0, |it| it.seq));
     for _ in 0..QUIET_LOOKS_MAX {
         std::thread::sleep(QUIET);
-        let now = world.sandbox().with(|it, _| it.requests());
+        let now = world
+            .sandbox()
+            .with(|it, _| it.last().map_or(0, |it| it.seq));
         if now == arrived {
             return;
         }

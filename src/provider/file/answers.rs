@@ -8,7 +8,8 @@ use ::http::HeaderMap;
 use serde_json::Value;
 use url::Url;
 
-use super::format::{FileCall, FileRule, ProviderFile};
+use super::check::{Refusal, fit};
+use super::format::{FileCall, FileExample, FileRule, ProviderFile};
 use crate::domain::{FindBy, Quota, StopKind, UserId, UserState};
 use crate::provider::body::{Body, id_text, json};
 use crate::provider::http::{number, place, retry_after, seconds};
@@ -88,6 +89,26 @@ impl FileRule {
             return id_text(Some(&found)).as_deref() == Some(id);
         }
         equals["any"] == true || [&equals["text"], &equals["number"]].contains(&&found)
+    }
+
+    /// Whether it fits an example, whatever rule comes before it.
+    pub(super) fn takes(&self, example: &FileExample) -> bool {
+        let reply = example.reply();
+        self.fits(&example.id, &Body::of(&reply), reply.status)
+    }
+
+    /// Refuses what may be anybody's answer as one about a user: of the look, or of `answers`.
+    pub(super) fn check_is_of_user(&self, place: &str) -> Result<(), Refusal> {
+        let means = self.means.as_deref().unwrap_or("row.");
+        let is_of_user = match self.status {
+            _ if !means.starts_with("row.") => return Ok(()),
+            401 | 407 | 408 | 429 => false,
+            300..=399 => means == "row.refused",
+            403 => means != "row.",
+            status => (200..=499).contains(&status),
+        };
+        fit(self.equals.is_some() || self.empty, place, "alone-row")?;
+        fit(is_of_user, place, "nobodys")
     }
 }
 

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::time::Duration;
 
-use ::http::HeaderValue;
+use ::http::{HeaderName, HeaderValue};
 use serde_json::Value;
 use thiserror::Error;
 use toml::Spanned;
@@ -13,14 +14,16 @@ use url::Url;
 
 use super::answers::{meaning, word, words};
 use super::format::{FileCall, FileExample, FileRule, ID, KEY, ProviderFile, keys_in, strings};
-use super::texts::{is_free_header, is_line};
-use crate::domain::{Action, FindBy, Name, ProviderKind, Quota, Step, UserId, UserState};
+use crate::domain::{
+    Action, FindBy, Name, ProviderKind, Quota, Step, Time, UserId, UserState, escape_controls,
+};
 use crate::provider::{Reply, Verdict, base_url};
+use crate::words::behind;
 
 /// The words that say that a user is deleted, or going to be.
 const SUCCESSES: [&str; 2] = ["row.deleted", "row.ordered"];
 
-/// The reasons, each behind its word.
+/// The reasons, each behind its word, or behind what a message of the parser says.
 const REASONS: &str = include_str!("reasons.txt");
 
 /// The most actions a provider may have.
@@ -31,6 +34,14 @@ const TAKEN_KEYS: [&str; 5] = ["provider", "action", "limits", "base_url", "id"]
 
 /// The facts that headers of limits may tell.
 const LIMIT_HEADERS: [&str; 5] = ["remaining", "limit", "reset", "reset_is", "retry_after"];
+
+/// The headers that belong to the connection or the request, or give it another method.
+const SET_ELSEWHERE: &str = "host connection content-length expect keep-alive proxy-authorization te \
+    proxy-connection trailer transfer-encoding upgrade x-http-method x-http-method-override \
+    x-method-override";
+
+/// No right clock is before the day on which this program's own files were read.
+const WRITTEN: &str = "2026-11-30";
 
 /// Why a provider file is refused.
 #[derive(Debug, Error)]
@@ -55,14 +66,7 @@ pub(super) fn fit(is_fit: bool, place: impl AsRef<str>, reason: &str) -> Result<
     if is_fit {
         return Ok(());
     }
-    refuse(place.as_ref(), reason_text(reason).unwrap_or(reason))
-}
-
-/// The reason behind the word `reason`, or what is to be done about a message of the parser.
-fn reason_text(reason: &str) -> Option<&'static str> {
-    let mut all = REASONS.lines().filter_map(|line| line.split_once(": "));
-    let why = all.find(|(word, _)| *word == reason);
-    why.map(|(_, why)| why)
+    refuse(place.as_ref(), behind(REASONS, reason).unwrap_or(reason))
 }
 
 impl ProviderFile {
@@ -78,7 +82,7 @@ impl ProviderFile {
             let words = error.message().trim_end().replace('\n', ", ");
             // The parser names the types of its own language.
             let (what, type_) = words.rsplit_once(", expected ").unwrap_or((&words, &words));
-            let plain = reason_text(type_).map(|reason_text| format!("{what}; {reason_text}"));
+            let plain = behind(REASONS, type_).map(|why| format!("{what}; {why}"));
             problem(at, plain.unwrap_or_else(|| words.clone()))
         };
         let root = DeTable::parse(text).map_err(|error| syntax(&error))?;
@@ -127,6 +131,33 @@ impl ProviderFile {
         fit(is_line(&self.title), "title", "title")?;
         fit(sources.iter().any(|it| is_line(it)), "source", "source")?;
         fit((1..=ACTIONS_MAX).contains(&count), "actions", "actions")
+    }
+
+    /// Refuses what seems to be another file, another day or another pace. `text`: the whole file.
+    fn check_facts(&self, text: &str) -> Result<(), Refusal> {
+        let shipped = Self::shipped_text(&self.name);
+        let is_free = shipped.is_none_or(|shipped| shipped.trim_end() == text.trim_end());
+        fit(is_free, "name", "shipped")?;
+        let read = self.read.date.map(|date| date.to_string());
+        // A day begins in the east.
+        let tomorrow = Time::now().after(Duration::from_hours(24));
+        let is_past = |read: String| read <= tomorrow.to_string() || &*read <= WRITTEN;
+        fit(read.is_some_and(is_past), "read", "read")?;
+        let is_few = (self.limits.concurrency).is_none_or(|it| it.get() <= 1_000);
+        fit(is_few, "limits.concurrency", "concurrency")
+    }
+
+    /// Refuses a pattern that would also take what is no single word.
+    fn check_pattern(&self) -> Result<(), Refusal> {
+        let id = self.example("look", "standing").map_or("", |it| &it.id);
+        let stem = id.get(1..).unwrap_or_default();
+        let others = ["/", " ", "\n"].map(|sign| format!("{stem}{sign}"));
+        let is_narrow = |it: regex_lite::Regex| !others.iter().any(|other| it.is_match(other));
+        fit(
+            self.id_pattern().is_some_and(is_narrow),
+            "ids.pattern",
+            "pattern-wide",
+        )
     }
 
     fn check_actions(&self) -> Result<(), Refusal> {
@@ -503,6 +534,17 @@ impl FileRule {
             "alone",
         )
     }
+}
+
+/// Whether `text` is shown as it stands, on one line, and is not blank.
+fn is_line(text: &str) -> bool {
+    !text.trim().is_empty() && !text.contains(['\n', '\t']) && escape_controls(text) == *text
+}
+
+/// Whether a file may say what stands in the header `name`.
+fn is_free_header(name: &str) -> bool {
+    let is_other = |name: HeaderName| SET_ELSEWHERE.split(' ').all(|other| name != *other);
+    name.parse().is_ok_and(is_other)
 }
 
 /// The span in a TOML file of the thing at `place`, or the nearest thing around it: a key, or an

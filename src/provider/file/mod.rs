@@ -1,14 +1,13 @@
 //! Providers from files: one user a request, known by id, answered at once or found out by a look.
 //!
 //! A file says which requests there are and what their answers mean, and proves itself: its examples are judged
-//! whenever it is read. `format` is what stands in it, `check` and `texts` what is refused of it, `answers`
+//! whenever it is read. `format` is what stands in it, `check` what is refused of it, `answers`
 //! what an answer means, `served` how the sandbox serves it. Here is what requests are made of it.
 
 mod answers;
 mod check;
 mod format;
 mod served;
-mod texts;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -32,12 +32,10 @@ pub(super) const MANY: Many = Many {
     users_min: 25,
     users_max: 100,
     jobs_max: 30,
+    jobs_asked_max: 100,
     job_begins: Duration::from_secs(3),
     job_user: Duration::from_millis(100),
 };
-
-/// How many job statuses `show_many` takes.
-const JOBS_ASKED_MAX: usize = 100;
 
 /// The longest job id that is taken, in characters; recorded ones have 35.
 const JOB_ID_CHARS_MAX: usize = 128;
@@ -70,6 +68,7 @@ impl Bulk for ZendeskSettings {
         Many {
             users_max: bound("job users", 1, MANY.users_max),
             jobs_max: bound("jobs", 1, MANY.jobs_max),
+            jobs_asked_max: bound("jobs asked", 1, MANY.jobs_asked_max),
             ..MANY
         }
     }
@@ -106,10 +105,6 @@ impl Bulk for ZendeskSettings {
             total: count(total?)?,
             remaining: count(said.remaining?)?,
         })
-    }
-
-    fn jobs_asked_max(&self) -> usize {
-        bound("jobs asked", 1, JOBS_ASKED_MAX)
     }
 
     fn ask(&self, access: &Access, jobs: &[JobId]) -> Request {

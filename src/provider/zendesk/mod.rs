@@ -9,7 +9,6 @@
 
 mod answers;
 mod bulk;
-mod lookups;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -185,7 +184,7 @@ impl Provider for ZendeskSettings {
     }
 
     fn states_of(&self, asked: &UserLookup<'_>, reply: &Reply) -> Result<Vec<UserState>, Verdict> {
-        lookups::states_of(asked, reply)
+        answers::states_of(asked, reply)
     }
 
     /// A search takes one address. External ids stand in one list, if no comma is in them.
@@ -213,7 +212,7 @@ impl Provider for ZendeskSettings {
     }
 
     fn found(&self, by: FindBy, keys: &[String], reply: &Reply) -> Result<Found, Verdict> {
-        lookups::found(by, keys, reply)
+        answers::found(by, keys, reply)
     }
 
     /// After a soft delete a user is still shown, as inactive. The state after the permanent one is
