@@ -217,17 +217,18 @@ impl Reasons {
 }
 
 /// Why rows of `state` are not done, on one line: the words of the report, those of the most rows first,
-/// without what they advise. Empty: all are done.
+/// without what they advise, and once for all codes that come with them. Empty: all are done.
 pub fn why(state: &LedgerState) -> Result<String, LedgerError> {
     // To read a long ledger once more takes seconds.
     if state.counts().counted(Counted::Bad) == 0 {
         return Ok(String::new());
     }
     let mut reasons = Reasons::default();
-    let bad = Some(Counted::Bad);
     each_outcome(state, |entry| {
-        if entry.counted() == Counted::Bad && state.counted(entry.position.row) == bad {
-            reasons.apply(bad, entry);
+        if state.counted(entry.position.row) == Some(Counted::Bad) {
+            let mut entry = entry.clone();
+            entry.said.code.take_if(|_| entry.said.message.is_some());
+            reasons.apply(Some(Counted::Bad), &entry);
         }
     })?;
     let mut reasons = reasons.finish("", "");

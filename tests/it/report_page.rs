@@ -306,6 +306,9 @@ fn a_page_fits_a_phone_and_its_commands_are_copied_as_they_are_typed() {
     let (wide, room) = widths(&world, 400, "page.documentElement");
     assert_eq!((wide, room), (400, 400), "it need not be moved sideways");
 
+    let (wide, room) = widths(&world, 390, "page.querySelector('.beside .scroll')");
+    assert!(wide <= room, "the last column is whole: {wide} of {room}");
+
     // Lines end within a command, and nothing of that gets into what is copied.
     let commands =
         "Array.from(page.querySelectorAll('code.command'), it => it.innerText).join('|')";

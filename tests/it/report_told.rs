@@ -663,6 +663,19 @@ fn rows_are_grouped_by_reason_and_only_the_last_end_of_a_row_counts() {
 }
 
 #[test]
+fn words_that_two_codes_come_with_are_told_once() {
+    let entries = ["One", "Other"].into_iter().zip(1..);
+    let entries = entries.map(|(code, row)| bad(row, Outcome::Refused, code, "has 1 ticket.", 1));
+    let (_folder, ledger, report) = report_of(2, &entries.collect::<Vec<_>>());
+    assert_eq!(report.reasons.len(), 2, "the report tells the codes");
+    let state = LedgerState::read(&ledger).unwrap();
+    assert_eq!(
+        userpurge::report::why(&state).unwrap(),
+        "2 refused: has 1 ticket"
+    );
+}
+
+#[test]
 fn further_reasons_are_counted_together_and_no_row_is_lost() {
     let letters = ('\u{4e00}'..).map(String::from).take(250);
     let refused = |(row, letter): (u64, String)| bad(row, Outcome::Refused, "x", &letter, 1);
