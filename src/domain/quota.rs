@@ -148,19 +148,24 @@ impl Quota {
     }
 }
 
+/// The units of a span, the longest first, in milliseconds.
+const UNITS: [(&str, u64); 5] = [
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1_000),
+    ("ms", 1),
+];
+
 impl fmt::Display for Quota {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let millis = self.span.as_millis();
-        let (count, unit) = [
-            (86_400_000, "d"),
-            (3_600_000, "h"),
-            (60_000, "m"),
-            (1_000, "s"),
-        ]
-        .into_iter()
-        .find(|(size, _)| millis.is_multiple_of(*size))
-        .map_or((millis, "ms"), |(size, unit)| (millis / size, unit));
-        write!(f, "{}/{count}{unit}", self.requests)
+        let mut units = UNITS
+            .into_iter()
+            .map(|(unit, size)| (unit, u128::from(size)));
+        let whole = units.find(|(_, size)| millis.is_multiple_of(*size));
+        let (unit, size) = whole.unwrap_or(("ms", 1));
+        write!(f, "{}/{}{unit}", self.requests, millis / size)
     }
 }
 
@@ -185,14 +190,12 @@ impl FromStr for Quota {
             "" => 1,
             count => count.parse().map_err(|_| form())?,
         };
-        let unit_millis: u64 = match unit.trim() {
-            "ms" => 1,
-            "s" => 1_000,
-            "m" | "min" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            _ => return Err(form()),
+        let unit = match unit.trim() {
+            "min" => "m",
+            unit => unit,
         };
+        let known = UNITS.into_iter().find(|(name, _)| *name == unit);
+        let (_, unit_millis) = known.ok_or_else(form)?;
         let span = Duration::from_millis(count.checked_mul(unit_millis).ok_or_else(form)?);
         let requests = NonZeroU32::new(requests)
             .ok_or_else(|| format!("`{text}` allows no request at all"))?;

@@ -24,8 +24,8 @@
 //! for user ids and what headers say of limits: `sunco`, or the `mod` of `zendesk` and `zoho`. There `answers`
 //! judges answers to a deletion, tells the caller and how a user stands, and `bulk` is one request for many users. `advice` is what people are told of them. `file` is every provider that a
 //! file describes. The shared parts lie beside them: `http` (URLs that stay what they are, and headers), `auth`
-//! (credentials and tokens), `body` (the kind of an answer), `detail` (the kept part of an answer). And `digits`
-//! (ids that are numbers), `find` (users by e-mail address or external id), `verdict` (also of a status without
+//! (credentials and tokens), `body` (the kind of an answer, and users found in one), `detail` (the kept part of an answer). And `digits`
+//! (ids that are numbers), `verdict` (also of a status without
 //! JSON).
 
 mod advice;
@@ -36,7 +36,6 @@ mod contract;
 mod detail;
 mod digits;
 mod file;
-mod find;
 mod http;
 mod sunco;
 mod verdict;
@@ -44,6 +43,7 @@ mod zendesk;
 mod zoho;
 
 pub use advice::{consequence, key_owner, outlived, remains, rights, token_warning};
+pub use body::Found;
 pub use build::{
     ProviderSettings, SuncoSettings, ZendeskCredentials, ZendeskSettings, ZohoSettings,
     blanks_count, build, check_id, defaults, ids_alike,
@@ -53,7 +53,6 @@ pub use contract::{
     Provider, RateHint, RateHints, Token, UserLookup,
 };
 pub use file::{FileProblem, FileSettings, ProviderFile, span_of};
-pub use find::Found;
 pub use http::{Reply, Request, base_url, is_loopback};
 pub use verdict::{RowEnd, Scope, Transient, Verdict};
 pub use zoho::ZOHO_DATA_CENTERS;

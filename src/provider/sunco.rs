@@ -35,12 +35,12 @@ use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use super::body::{Body, Object, child, list, text};
+use super::body::{Body, Object, by_key, child, is_address, list, text};
 use super::detail::clean_name;
 use super::http::{endpoint, place};
 use super::{
     Access, Authorize, Found, Identity, LookupFor, Provider, Reply, Request, RowEnd, Said,
-    SuncoSettings, UserLookup, Verdict, auth, contract, digits, find, verdict,
+    SuncoSettings, UserLookup, Verdict, auth, contract, digits, verdict,
 };
 use crate::domain::{
     AccountLimits, FindBy, IdProblem, ProviderKind, Step, StopKind, UserId, UserState, split_brand,
@@ -205,7 +205,7 @@ impl Provider for SuncoSettings {
 
     fn find_max(&self, by: FindBy, key: &str) -> usize {
         usize::from(match by {
-            FindBy::Email => find::is_address(key),
+            FindBy::Email => is_address(key),
             FindBy::ExternalId => check_id(key).is_ok(),
         })
     }
@@ -232,7 +232,7 @@ impl Provider for SuncoSettings {
             let user = body.object().and_then(|it| it.get("user"));
             let user = user.filter(|_| is_known);
             let users = user.map_or(&[][..], from_ref);
-            let found = find::by_key(by, keys, users, ProviderKind::Sunco, |user| {
+            let found = by_key(by, keys, users, ProviderKind::Sunco, |user| {
                 text(user, "externalId").into_iter().collect()
             });
             return Ok((found?, false));
@@ -243,7 +243,7 @@ impl Provider for SuncoSettings {
         if child(answer, "meta").and_then(|meta| meta.get("hasMore")) == Some(&Value::Bool(true)) {
             return Err(verdict::part_of_answer());
         }
-        let found = find::by_key(by, keys, users, ProviderKind::Sunco, |user| {
+        let found = by_key(by, keys, users, ProviderKind::Sunco, |user| {
             let identities = user.get("identities").and_then(Value::as_array);
             let identities = identities.into_iter().flatten();
             let identities = identities.filter_map(Value::as_object);

@@ -12,9 +12,8 @@ use super::hub::{Context, Machine, Sandbox};
 use super::reply::{Reply, changed, json, ok, seconds_up, text, with};
 use super::request::Call;
 use super::request::Request;
-use super::settings::SandboxError;
+use super::settings::{SandboxError, Window};
 use super::user::{State, User, UserSeed};
-use super::window::Window;
 use crate::domain::Time;
 use crate::provider::ProviderFile;
 

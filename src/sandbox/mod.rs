@@ -13,7 +13,7 @@
 //! * `zendesk`, `sunco` and `zoho` are plain state machines: a request and the time go in, a reply
 //!   comes out. No IO and no clock of their own. `request` tells what is asked of whom, and what is logged.
 //! * `file` serves a provider file by its own examples. `stock` is what an input file puts in.
-//! * `user` is a user as it truly stands, `window` keeps quotas, `faults` breaks what goes right.
+//! * `user` is a user as it truly stands, `settings` keeps quotas, `faults` breaks what goes right.
 //! * `hub` is [`Sandbox`]: it takes a request to its tenant and provider. [`Sandbox::handle`] is the
 //!   door for whoever has a clock of their own; `server` is the only part that knows of sockets.
 //! * `control` answers the judge.
@@ -38,7 +38,6 @@ mod settings;
 mod stock;
 mod sunco;
 mod user;
-mod window;
 mod zendesk;
 mod zoho;
 

@@ -16,9 +16,8 @@ use super::hub::{Context, Machine, Sandbox};
 use super::reply::{self, Reply, changed, ok};
 use super::request::Call;
 use super::request::Request;
-use super::settings::SandboxError;
+use super::settings::{SandboxError, Window};
 use super::user::{State, User, UserSeed};
-use super::window::Window;
 use crate::domain::{ProviderKind, Time};
 
 /// The scope of each key, by what its id begins with, which a JWT has to claim.

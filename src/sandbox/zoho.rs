@@ -12,9 +12,8 @@ use super::hub::{Context, Machine, Sandbox};
 use super::reply::{self, Reply, ZOHO_JSON, changed, empty, text, with};
 use super::request::Call;
 use super::request::{Request, is_number};
-use super::settings::SandboxError;
+use super::settings::{SandboxError, Window};
 use super::user::{State, Tokens, User, UserSeed};
-use super::window::Window;
 use crate::domain::{ProviderKind, Time};
 
 /// How many users a page has.

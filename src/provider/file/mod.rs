@@ -17,10 +17,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use url::{Url, form_urlencoded};
 
+use super::body::is_address;
 use super::http::{endpoint, push_query};
 use super::{
     Access, Authorize, Found, Identity, LookupFor, Provider, RateHints, Reply, Request, Token,
-    UserLookup, Verdict, auth, digits, find,
+    UserLookup, Verdict, auth, digits,
 };
 use crate::domain::{FindBy, IdProblem, ProviderKind, Step, UserId, UserState};
 
@@ -232,7 +233,7 @@ impl Provider for FileSettings {
 
     fn find_max(&self, by: FindBy, key: &str) -> usize {
         let is_key = match by {
-            FindBy::Email => find::is_address(key),
+            FindBy::Email => is_address(key),
             FindBy::ExternalId => is_key(key),
         };
         (is_key && self.file.find.contains_key(&by)).into()

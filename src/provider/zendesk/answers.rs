@@ -41,11 +41,11 @@ use serde_json::Value;
 use url::Url;
 
 use crate::domain::{FindBy, ProviderKind, RunOptions, Said, Step, StopKind, UserId, UserState};
-use crate::provider::body::{Body, Object, child, id_text, list, text};
+use crate::provider::body::{Body, Object, by_key, child, id_text, list, text};
 use crate::provider::detail::clean_name;
 use crate::provider::http::place;
 use crate::provider::{
-    Found, Identity, LookupFor, Reply, RowEnd, Scope, Transient, UserLookup, Verdict, digits, find,
+    Found, Identity, LookupFor, Reply, RowEnd, Scope, Transient, UserLookup, Verdict, digits,
     verdict,
 };
 
@@ -466,7 +466,7 @@ pub(super) fn found(by: FindBy, keys: &[String], reply: &Reply) -> Result<Found,
         return Err(verdict::of_read(refusal(reply, &body)));
     };
     let name = by.name().replace('-', "_");
-    let found = find::by_key(by, keys, users, ProviderKind::Zendesk, |user| {
+    let found = by_key(by, keys, users, ProviderKind::Zendesk, |user| {
         let stands = user.get("active") != Some(&Value::Bool(false));
         text(user, &name).filter(|_| stands).into_iter().collect()
     });

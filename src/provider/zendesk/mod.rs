@@ -17,12 +17,12 @@ use ::http::{HeaderMap, HeaderValue, Method, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
-use super::body::Body;
+use super::body::{Body, is_address};
 use super::http::{composed, endpoint, number, retry_after};
 use super::{
     Access, Authorize, Bulk, Found, Identity, LookupFor, Provider, RateHint, RateHints, Reply,
     Request, Said, Scope, Token, Transient, UserLookup, Verdict, ZendeskCredentials,
-    ZendeskSettings, auth, contract, digits, find,
+    ZendeskSettings, auth, contract, digits,
 };
 use crate::domain::{
     AccountLimits, FindBy, IdProblem, ProviderKind, Quota, Step, UserId, UserState, bound,
@@ -190,7 +190,7 @@ impl Provider for ZendeskSettings {
     /// A search takes one address. External ids stand in one list, if no comma is in them.
     fn find_max(&self, by: FindBy, key: &str) -> usize {
         match by {
-            FindBy::Email => usize::from(find::is_address(key)),
+            FindBy::Email => usize::from(is_address(key)),
             FindBy::ExternalId if key.is_empty() => 0,
             FindBy::ExternalId if key.contains(',') => 1,
             FindBy::ExternalId => (KEY_BYTES_MAX / (key.len() + 1)).clamp(1, SHOW_MANY_MAX),

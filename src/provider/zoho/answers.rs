@@ -34,12 +34,12 @@ use serde_json::Value;
 use url::Url;
 
 use crate::domain::{FindBy, ProviderKind, StopKind, UserId, UserState};
-use crate::provider::body::{Body, Object, child, id_text, list, text};
+use crate::provider::body::{Body, Object, by_key, child, id_text, list, text};
 use crate::provider::detail::clean_name;
 use crate::provider::http::{place, retry_after};
 use crate::provider::{
     Found, Identity, PRIMARY_CONTACT, Reply, RowEnd, Said, Scope, Transient, UserLookup, Verdict,
-    find, verdict,
+    verdict,
 };
 
 use super::{check_id, org_prefix};
@@ -381,7 +381,7 @@ pub(super) fn found(keys: &[String], reply: &Reply) -> Result<Found, Verdict> {
     }
     let body = Body::of(reply);
     let (users, has_more) = page(reply, &body)?;
-    let found = find::by_key(FindBy::Email, keys, users, ProviderKind::Zoho, |user| {
+    let found = by_key(FindBy::Email, keys, users, ProviderKind::Zoho, |user| {
         let stands = !text(user, "status").is_some_and(is_deleted);
         text(user, "email").filter(|_| stands).into_iter().collect()
     });

@@ -16,11 +16,11 @@ use ::http::{HeaderMap, Method};
 use secrecy::{ExposeSecret, SecretString};
 use url::{Url, form_urlencoded};
 
-use super::body::{Object, text};
+use super::body::{Object, is_address, text};
 use super::http::{endpoint, is_loopback, number};
 use super::{
     Access, Authorize, Found, Identity, LookupFor, Provider, RateHints, Reply, Request, Said,
-    Token, UserLookup, Verdict, ZohoSettings, auth, contract, digits, find, verdict,
+    Token, UserLookup, Verdict, ZohoSettings, auth, contract, digits, verdict,
 };
 use crate::domain::{
     AccountLimits, FindBy, IdProblem, ProviderKind, Quota, Step, StopKind, UserId, UserState, bound,
@@ -143,7 +143,7 @@ impl Provider for ZohoSettings {
     /// There is no search: the list of all users is read, and the more keys it is held against the fewer times.
     fn find_max(&self, by: FindBy, key: &str) -> usize {
         match by {
-            FindBy::Email if find::is_address(key) => KEYS_MAX,
+            FindBy::Email if is_address(key) => KEYS_MAX,
             FindBy::Email | FindBy::ExternalId => 0,
         }
     }

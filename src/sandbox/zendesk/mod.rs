@@ -18,10 +18,8 @@ use super::hub::{Context, Machine, Sandbox};
 use super::reply::{self, Reply, ok, seconds_up, text, with};
 use super::request::Call;
 use super::request::Request;
-use super::settings::SandboxError;
-use super::settings::ZendeskCaller;
+use super::settings::{SandboxError, Window, ZendeskCaller};
 use super::user::{State, Tokens, User, UserSeed};
-use super::window::Window;
 use crate::domain::{ProviderKind, Time};
 
 /// How many users or jobs a request may name.

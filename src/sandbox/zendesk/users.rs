@@ -1,6 +1,7 @@
 //! The questions about users of Zendesk Support, and the effect of deleting them.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -10,7 +11,7 @@ use crate::domain::Time;
 use crate::sandbox::hub::{Context, Sandbox};
 use crate::sandbox::reply::{Reply, changed, json, ok};
 use crate::sandbox::request::Request;
-use crate::sandbox::settings::ZendeskCaller;
+use crate::sandbox::settings::{ZendeskCaller, merge};
 use crate::sandbox::user::{State, User};
 
 /// How long a softly deleted user waits before Zendesk deletes it for good
@@ -30,6 +31,10 @@ const ROLES: [(&str, &str, Option<u8>, Option<u64>); 4] = [
     ("light-agent", "agent", Some(1), Some(360_001_000_002)),
     ("admin", "admin", Some(4), Some(360_001_000_003)),
 ];
+
+/// The fields that are the same of all users, as the deleted users endpoints show them, and what others show more.
+static FIELDS: LazyLock<Value> =
+    LazyLock::new(|| serde_json::from_str(include_str!("users.json")).unwrap_or_default());
 
 /// The role called `name` in seeds; an empty one is an end user.
 pub(super) fn role_named(name: &str) -> Option<&'static str> {
@@ -248,27 +253,19 @@ fn to_json(user: &User, request: &Request, context: &Context) -> Value {
     let id: u64 = user.seed.id.parse().unwrap_or_default();
     let active = user.state == State::Active;
     let (_, _, role_type, custom_role_id) = role_of(user);
-    let mut full = deleted_json(user, request, context);
-    let more = json!({
+    let own = json!({
         "url": format!("{}/api/v2/users/{id}.json", request.base_url),
         "email": active.then(|| user.email("customer")),
-        "iana_time_zone": "Europe/Berlin",
         "role_type": role_type,
         "custom_role_id": custom_role_id,
         "verified": active,
         "external_id": active.then(|| external_id(user)),
-        "tags": [],
-        "alias": null,
         "active": active,
-        "shared": false,
-        "shared_agent": false,
-        "last_login_at": null,
         "suspended": user.seed.suspended,
-        "user_fields": {},
     });
-    for (field, value) in more.as_object().into_iter().flatten() {
-        full[field] = value.clone();
-    }
+    let mut full = deleted_json(user, request, context);
+    merge(&mut full, FIELDS["more"].clone());
+    merge(&mut full, own);
     full
 }
 
@@ -277,23 +274,17 @@ fn deleted_json(user: &User, request: &Request, context: &Context) -> Value {
     let id: u64 = user.seed.id.parse().unwrap_or_default();
     let renamed_at = user.since.after(context.settings.zendesk.rename_delay);
     let is_renamed = user.state == State::PermanentlyDeleted && renamed_at <= context.now;
-    json!({
+    let own = json!({
         "id": id,
         "url": format!("{}/api/v2/deleted_users/{id}.json", request.base_url),
         "name": if is_renamed { GONE_NAME.to_owned() } else { name(id) },
-        "email": null,
         "created_at": seconds(user.made_at),
         "updated_at": seconds(user.changed_at.unwrap_or(user.made_at)),
-        "time_zone": "Berlin",
-        "phone": null,
-        "shared_phone_number": null,
-        "photo": null,
-        "locale_id": 1,
-        "locale": "en-US",
-        "organization_id": null,
         "role": role_of(user).1,
-        "active": false,
-    })
+    });
+    let mut user = FIELDS["deleted"].clone();
+    merge(&mut user, own);
+    user
 }
 
 /// A name made of the id. No test may find it in a ledger.
