@@ -307,6 +307,11 @@ pub struct Requested {
     pub status: Option<u16>,
 }
 
+impl Requested {
+    /// The question who the caller is, which each process asks for each of its accounts before it works.
+    pub const IDENTITY: &str = "identity";
+}
+
 /// An attempt is about to leave.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Intent {

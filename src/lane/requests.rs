@@ -10,7 +10,7 @@ use super::tokens::Granted;
 use super::waits::Backoff;
 use thiserror::Error;
 
-use crate::domain::{FindBy, JobId, Said, Step, StopKind, Task, UserId, UserState};
+use crate::domain::{FindBy, JobId, Requested, Said, Step, StopKind, Task, UserId, UserState};
 use crate::provider::{
     self, Found, Identity, JobState, LookupFor, Provider, RateHints, Reply, RowEnd, Transient,
     UserLookup, Verdict,
@@ -197,7 +197,7 @@ impl Purpose {
             return purpose.name();
         }
         match self {
-            Self::Identify(_) => "identity",
+            Self::Identify(_) => Requested::IDENTITY,
             Self::Rights(..) => "rights",
             Self::PrimaryContact(_) => "principal",
             Self::Token => "token",

@@ -1,5 +1,7 @@
 //! From entries to state: what each entry changes. No IO, no clock.
 
+use std::collections::BTreeSet;
+
 use super::reader::Link;
 use super::sent_log::SentLog;
 use super::state::{LedgerState, SESSIONS_MAX, VerificationState};
@@ -138,6 +140,13 @@ impl LedgerState {
 
     fn request(&mut self, request: &Requested) {
         self.is_asking |= self.is_over();
+        let is_told =
+            request.what == Requested::IDENTITY && request.status.is_some_and(|it| it < 300);
+        if is_told && !self.identified.insert(request.account.clone()) {
+            // A process asks once who it is: this is another one, and the one before never began to work.
+            self.identified = BTreeSet::from([request.account.clone()]);
+            keep_newest(&mut self.cut_off, request.sent_at);
+        }
         self.seen(request.at);
         self.requests += 1;
         let by = counted_by(request.at, request.status.is_none());

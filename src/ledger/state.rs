@@ -1,6 +1,6 @@
 //! The state of a ledger, small: a few bits per row, whatever its length.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -90,6 +90,8 @@ pub struct LedgerState {
     pub(super) sent: BTreeMap<AccountName, SentLog>,
     /// Whether a process has asked something since the last one ended in order, and not begun to work.
     pub(super) is_asking: bool,
+    /// The accounts of which a process was told who it is, and has not begun to work.
+    pub(super) identified: BTreeSet<AccountName>,
     /// Whether the last process verifies, or did.
     pub verifying: bool,
     /// When the last process began, and how long the machine had been up then; `None`: not told.
@@ -162,6 +164,7 @@ impl LedgerState {
         accounts: &[AccountHeader],
     ) {
         self.is_asking = false;
+        self.identified.clear();
         // By a clock that was set ahead since the last process, all of that would be older than it is.
         let expected = self.now(at, uptime);
         let is_before = |it: &Time| *it <= expected;

@@ -117,7 +117,7 @@ const FOUND: [(u64, &str); 18] = [
 
 /// The same of seeds whose fault needs what is drawn apart, such as small bounds. What is drawn behind that may
 /// change what they meet.
-const FOUND_SINCE: [(u64, &str); 3] = [
+const FOUND_SINCE: [(u64, &str); 4] = [
     (
         21_037_580,
         "a verification that began no later than the run had ended was killed, and nobody counted its reads",
@@ -129,6 +129,10 @@ const FOUND_SINCE: [(u64, &str); 3] = [
     (
         40_088_449,
         "a permanent deletion whose answer was lost ended as protected, by a role that was read afterwards",
+    ),
+    (
+        50_093_039,
+        "two processes were killed one after the other before they began to work, and nobody counted their reads",
     ),
 ];
 
