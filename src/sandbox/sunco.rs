@@ -21,9 +21,10 @@ use super::user::{State, User, UserSeed};
 use crate::domain::{ProviderKind, Time};
 
 /// The scope of each key, by what its id begins with, which a JWT has to claim.
-const SCOPES: [(&str, &str); 3] = [
+const SCOPES: [(&str, &str); 4] = [
     ("app_", "app"),
     ("act_", "account"),
+    ("svc_", "account"),
     ("int_", "integration"),
 ];
 /// How long an external id may be, in characters.

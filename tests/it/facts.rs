@@ -149,6 +149,8 @@ fn every_data_centre_of_zoho_is_known_and_a_version_that_it_does_not_have_is_ref
 #[case("app_sandbox", "basic", "key of this app")]
 #[case("act_sandbox", "basic", "key of the whole account")]
 #[case("act_sandbox", "jwt", "key of the whole account")]
+#[case("svc_sandbox", "basic", "key of the whole account")]
+#[case("svc_sandbox", "jwt", "key of the whole account")]
 #[case("int_sandbox", "basic", "key of an integration")]
 #[case("int_sandbox", "jwt", "key of an integration")]
 fn every_kind_of_key_deletes(#[case] key: &str, #[case] auth: &str, #[case] told: &str) {

@@ -103,7 +103,7 @@ fn help_of_the_program() {
       ZENDESK_CLIENT_ID      an OAuth client's identifier
       ZENDESK_CLIENT_SECRET  that client's secret; secret
       SUNCO_APP_ID           the app whose users are meant
-      SUNCO_KEY_ID           the API key's id, app_…, act_… or int_…
+      SUNCO_KEY_ID           the API key's id, app_…, act_…, svc_… or int_…
       SUNCO_KEY_SECRET       the API key's secret; secret
       SUNCO_SUBDOMAIN        the Zendesk subdomain
       SUNCO_REGION           us or eu, of a legacy host, instead
