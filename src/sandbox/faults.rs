@@ -40,6 +40,8 @@ named! {
         WrongPath = "wrong-path",
         /// 429 that asks for a wait of most of a day.
         LongWait = "long-wait",
+        /// The provider's own 409: another request about the user is under way. Zoho documents none.
+        Conflict = "conflict",
     }
 }
 

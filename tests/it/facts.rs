@@ -32,6 +32,31 @@ fn front(world: &World) -> Raw {
     })
 }
 
+/// The answers to the deletions of a user, in the order in which those arrived.
+fn arrivals(world: &World, id: &str) -> Vec<Option<u16>> {
+    let calls = world.deletions().into_iter();
+    let calls = calls.filter(|call| call.concerns(id));
+    calls.map(|call| call.status).collect()
+}
+
+fn state(world: &World, id: &str) -> String {
+    let users = world.users().into_iter();
+    users
+        .filter(|user| user.id == id)
+        .map(|it| it.state)
+        .collect()
+}
+
+/// Has `fault` befall the next deletions of a user.
+fn befall(world: &World, user: &str, fault: &str, times: u32) {
+    let planned = json!({"user": user, "fault": fault, "times": times});
+    let planned = serde_json::from_value(planned).unwrap();
+    let sandbox = world.sandbox();
+    sandbox
+        .with(|sandbox, now| sandbox.plan("", planned, now))
+        .unwrap();
+}
+
 /// The sandbox lists everybody, whatever `ids` says, where no document says that it is heeded.
 #[rstest]
 #[case("v2", true)]
@@ -161,6 +186,65 @@ fn every_kind_of_key_deletes(#[case] key: &str, #[case] auth: &str, #[case] told
     world.call(&run("users.csv", "chat", "delete")).code(0);
     assert_eq!(world.deletions().len(), 3);
     world.call(&["verify", LEDGER]).code(0);
+}
+
+/// A conflict says that nothing was done. The request goes out again, for many users as for one.
+#[rstest]
+#[case("acme", 3)]
+#[case("acme", 60)]
+#[case("chat", 3)]
+fn a_conflict_is_tried_again(#[case] account: &str, #[case] rows: u64) {
+    let world = World::new();
+    world.wide();
+    world.settings(json!({"scale_limits": 100.0}));
+    world.file_of((1..=rows).map(|n| (id(account, n), account, "delete")));
+    befall(&world, &id(account, 2), "conflict", 2);
+    world.call(&run("users.csv", account, "delete")).code(0);
+    let twice = [Some(409), Some(409), Some(200)];
+    let is_together = rows > 3;
+    for n in 1..=rows {
+        let told: &[_] = if n == 2 || is_together {
+            &twice
+        } else {
+            &twice[2..]
+        };
+        assert_eq!(arrivals(&world, &id(account, n)), told, "{n}");
+    }
+    let outcomes = world.outcomes(LEDGER);
+    for it in outcomes.values() {
+        assert_eq!(
+            (&it["outcome"], it.get("settled")),
+            (&json!("deleted"), None)
+        );
+    }
+    assert_eq!(outcomes.len() as u64, rows);
+}
+
+/// One that stays is a failure, and no doubt: a retry deletes the user.
+#[rstest]
+#[case("acme", "DatabaseConflict")]
+#[case("chat", "conflict")]
+fn a_conflict_that_stays_leaves_no_doubt(#[case] account: &str, #[case] code: &str) {
+    let world = World::new();
+    world.wide();
+    world.file_of((1..=3).map(|n| (id(account, n), account, "delete")));
+    befall(&world, &id(account, 2), "conflict", 2);
+    let run = run("users.csv", account, "delete");
+    world
+        .call(&[&run[..], &["--attempts", "2"]].concat())
+        .code(1);
+    let ended = |row| {
+        let outcomes = world.outcomes(LEDGER);
+        let it = &outcomes[&row];
+        (it["outcome"].clone(), it["code"].clone())
+    };
+    assert_eq!(ended(2), (json!("failed"), json!(code)));
+    assert_eq!(state(&world, &id(account, 2)), "active");
+    assert_eq!(world.status(LEDGER)["outcomes"]["in_doubt"], 0);
+    world.call(&["retry", LEDGER, "--yes"]).code(0);
+    assert_eq!(ended(2), (json!("deleted"), Value::Null));
+    let told = [Some(409), Some(409), Some(200)];
+    assert_eq!(arrivals(&world, &id(account, 2)), told);
 }
 
 /// Three users of one external id, of two brands and of none; and the states of theirs that changed.

@@ -651,6 +651,7 @@ fn a_fault_hits_a_deletion_as_it_says() {
         ("payment", "whole", 402, None, "active"),
         ("wrong-path", "whole", 404, None, "active"),
         ("long-wait", "whole", 429, Some("72000"), "active"),
+        ("conflict", "whole", 409, None, "active"),
     ] {
         let mut bench = Bench::new(json!({}));
         let planned = json!({"user": "1001", "fault": fault, "times": 1});

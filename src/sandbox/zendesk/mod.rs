@@ -267,7 +267,7 @@ impl Machine for Support {
         };
         let reply = reply::refusal(ProviderKind::Zendesk, name)?;
         Some(match fault {
-            Fault::Error500 | Fault::Error503 | Fault::Throttle => {
+            Fault::Error500 | Fault::Error503 | Fault::Throttle | Fault::Conflict => {
                 self.signed(reply, Call::Unknown, context)
             }
             _ => reply,
