@@ -199,6 +199,9 @@ pub struct ZohoSettings {
     pub scopes: Vec<String>,
     /// Once more users than this were deleted, the org lets no more be deleted; `None`: no cap.
     pub deletion_cap: Option<u32>,
+    /// The answer to every deletion by its name in `refusals.json`, `sandbox_org` or `no_privilege`;
+    /// `None`: each is looked at.
+    pub refuses_all: Option<String>,
     /// Whether deleted users can be read (as deleted); else reading one answers 204.
     pub deleted_readable: bool,
     /// The user whose refresh token it is.

@@ -36,6 +36,10 @@ const ORG: &str = "crm/{version}/org";
 /// The paths of the versions that read users one at a time.
 const ONE_AT_A_TIME: [&str; 3] = ["/crm/v2/", "/crm/v2.1/", "/crm/v3/"];
 
+/// The paths of the versions that tell the type of a user
+/// (<https://www.zoho.com/crm/developer/docs/api/v7/get-users.html>).
+const TYPED: [&str; 2] = ["/crm/v7/", "/crm/v8/"];
+
 /// A Zoho CRM org, and its refresh token at the accounts server.
 #[derive(Debug)]
 pub(super) struct Crm {
@@ -114,24 +118,26 @@ impl Crm {
         let readable = |user: &&User| zoho.deleted_readable || user.state != State::Deleted;
         match request.call {
             _ if request.pattern == ORG => self.org(context),
-            Call::Identity => page(self.users.get(&zoho.caller_id).into_iter(), 1),
+            Call::Identity => page(self.users.get(&zoho.caller_id).into_iter(), 1, request),
             Call::Read if !id.is_empty() => match self.users.get(id).filter(readable) {
-                Some(user) => json_reply(200, &json!({"users": [to_json(user)]})),
+                Some(user) => json_reply(200, &json!({"users": [to_json(user, request)]})),
                 None => empty(204),
             },
             // Before v4 nothing shows that `ids` is heeded: all users are listed.
-            Call::Read if ONE_AT_A_TIME.iter().any(|it| request.path.starts_with(it)) => {
-                page(self.users.values().filter(readable), request.page())
-            }
+            Call::Read if ONE_AT_A_TIME.iter().any(|it| request.path.starts_with(it)) => page(
+                self.users.values().filter(readable),
+                request.page(),
+                request,
+            ),
             Call::Read if request.is_search() => {
                 let all = self.users.values();
                 let standing = all.filter(|user| user.state != State::Deleted);
-                page(standing, request.page())
+                page(standing, request.page(), request)
             }
             Call::Read if !(1..=Self::IDS_MAX).contains(&request.ids.len()) => refused("many ids"),
             Call::Read => {
                 let users = request.ids.iter().filter_map(|id| self.users.get(id));
-                page(users.filter(readable), 1)
+                page(users.filter(readable), 1, request)
             }
             Call::Delete => self.delete(id, context),
             _ => refused("wrong-path"),
@@ -139,6 +145,9 @@ impl Crm {
     }
 
     fn delete(&mut self, id: &str, context: &Context) -> Reply {
+        if let Some(name) = &context.settings.zoho.refuses_all {
+            return refused(name);
+        }
         let cap = context.settings.zoho.deletion_cap;
         if let Some(cap) = cap.filter(|cap| self.deleted >= *cap) {
             let what = format!(
@@ -280,8 +289,8 @@ impl Machine for Crm {
     }
 }
 
-/// A user as answers show it.
-fn to_json(user: &User) -> Value {
+/// A user as the answer to `request` shows it.
+fn to_json(user: &User, request: &Request) -> Value {
     let kind = KINDS.iter().find(|kind| kind.0 == user.role);
     let (profile, role) = match user.role {
         "administrator" => ("Administrator", "CEO"),
@@ -291,7 +300,7 @@ fn to_json(user: &User) -> Value {
         "closed" => "closed",
         _ => user.state.name(),
     };
-    json!({
+    let mut shown = json!({
         "id": user.seed.id,
         "zuid": zuid(user),
         "full_name": format!("Seller {}", user.seed.id),
@@ -299,10 +308,13 @@ fn to_json(user: &User) -> Value {
         "email": user.email("seller"),
         "status": status,
         "confirm": true,
-        "type__s": kind.map(|kind| kind.1),
         "profile": {"name": profile, "id": "5725767000000026011"},
         "role": {"name": role, "id": "5725767000000026005"},
-    })
+    });
+    if TYPED.iter().any(|it| request.path.starts_with(it)) {
+        shown["type__s"] = json!(kind.map(|kind| kind.1));
+    }
+    shown
 }
 
 /// The nine digits of its Zoho account, which is not its id here.
@@ -312,9 +324,10 @@ fn zuid(user: &User) -> String {
 }
 
 /// A page of all these users, from 1; of nobody, it is a 204 without a body.
-fn page<'a>(users: impl Iterator<Item = &'a User>, page: usize) -> Reply {
+fn page<'a>(users: impl Iterator<Item = &'a User>, page: usize, request: &Request) -> Reply {
     let mut users = users.skip((page - 1) * PAGE_USERS);
-    let here: Vec<Value> = users.by_ref().take(PAGE_USERS).map(to_json).collect();
+    let here = users.by_ref().take(PAGE_USERS);
+    let here: Vec<Value> = here.map(|user| to_json(user, request)).collect();
     if here.is_empty() {
         return empty(204);
     }

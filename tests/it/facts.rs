@@ -131,6 +131,68 @@ fn an_answer_of_zoho_about_the_address_stops_the_account(#[case] status: u16, #[
     assert_eq!(told["stops"][0]["reason"], "wrong_tenant");
 }
 
+/// Users who are there for Zoho itself are known by their type, which older versions do not tell. There they
+/// are sent, and Zoho keeps them.
+#[rstest]
+#[case("v2", "refused")]
+#[case("v3", "refused")]
+#[case("v6", "refused")]
+#[case("v7", "protected")]
+#[case("v8", "protected")]
+fn zohos_own_users_are_protected_where_their_type_is_told(
+    #[case] version: &str,
+    #[case] ended: &str,
+    #[values("support", "system", "digital_employee")] kind: &str,
+) {
+    let world = crm(3, &format!("version = \"{version}\""));
+    world.seed(json!({"zoho": [{"id": id("crm", 2), "kind": kind}]}));
+    world.call(&run("users.csv", "crm", "delete")).code(1);
+    let outcomes = world.outcomes(LEDGER);
+    let ends = |row| outcomes[&row]["outcome"].as_str().unwrap();
+    assert_eq!([1, 2, 3].map(ends), ["deleted", ended, "deleted"]);
+    let arrived = |n| arrivals(&world, &id("crm", n));
+    assert_eq!([1, 3].map(arrived), [[Some(200)], [Some(200)]]);
+    let sent: &[_] = if ended == "refused" {
+        &[Some(400)]
+    } else {
+        &[]
+    };
+    assert_eq!(arrived(2), sent);
+    assert_eq!(state(&world, &id("crm", 2)), "active");
+}
+
+/// What the org refuses of one it refuses of all: the account stops, nobody's row is spoilt, and all go on
+/// once it is put right.
+#[rstest]
+#[case(
+    "sandbox_org",
+    "wrong_tenant",
+    "You cannot delete user in a sandbox org"
+)]
+#[case("no_privilege", "not_permitted", "sufficient previlege")]
+fn a_refusal_of_zohos_org_stops_the_account(
+    #[case] name: &str,
+    #[case] reason: &str,
+    #[case] words: &str,
+) {
+    let world = crm(60, "");
+    world.settings(json!({"zoho": {"refuses_all": name}}));
+    let run = run("users.csv", "crm", "delete");
+    let done = world.call(&[&run[..], &["--concurrency", "2"]].concat());
+    done.code(3).says(words);
+    let told = world.status(LEDGER);
+    assert_eq!(told["outcomes"]["pending"], 60);
+    assert_eq!(told["stops"][0]["reason"], reason);
+    assert!(world.deletions().len() <= 2, "those in flight");
+    world.settings(json!({"zoho": {"refuses_all": null}}));
+    world.call(&["resume", LEDGER]).code(0);
+    for n in 1..=60 {
+        let arrived = arrivals(&world, &id("crm", n));
+        assert_eq!(arrived.last(), Some(&Some(200)), "{n}");
+        assert_eq!(state(&world, &id("crm", n)), "deleted");
+    }
+}
+
 #[test]
 fn a_missing_scope_of_zoho_is_told_by_name() {
     let world = crm(3, "");

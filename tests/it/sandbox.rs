@@ -239,6 +239,9 @@ fn zoho_answers_as_documented() {
         GET /crm/v8/users 400 /code "INVALID_DATA"
         GET {USER}900 204 - null
         GET {USER}104 200 /users/0/type__s "Support User"
+        GET /crm/v7/users/5725767000000411104 200 /users/0/type__s "Support User"
+        GET /crm/v6/users/5725767000000411104 200 /users/0/type__s null
+        GET /crm/v6/users/5725767000000411104 200 /users/0/status "active"
         GET /crm/v8/users?ids={ids} 400 /code "INVALID_DATA"
         DELETE /crm/v8/users/zcrm_17 404 /code "INVALID_URL_PATTERN"
         DELETE /crm/v8/users/5.7E%2B18 404 /code "INVALID_URL_PATTERN"
@@ -270,6 +273,12 @@ fn a_caller_may_do_what_its_settings_say() {
             401,
         ),
         (zoho(json!({"deletion_cap": 0})), "DELETE", seller, 403),
+        (
+            zoho(json!({"refuses_all": "sandbox_org"})),
+            "DELETE",
+            seller,
+            400,
+        ),
         (
             zoho(json!({"deleted_readable": false})),
             "GET",
