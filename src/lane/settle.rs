@@ -302,13 +302,8 @@ impl Lane {
             let may_be_old = may_be_old(step.step, end == RowEnd::NotFound);
             return self.settled(step.row, may_be_old, heard);
         }
-        // A first step may delete for good whom another had prepared.
-        let is_later = self.rows.get(&step.row).is_some_and(|it| {
-            let kind = self.accounts[it.account].provider.kind();
-            it.at_step > 0 && matches!(kind, ProviderKind::Own(_))
-        });
-        if end == RowEnd::NotFound && is_later && heard.said.code.is_some() {
-            let words = "the user is gone since the step before, which was confirmed for this row";
+        let gone = self.rows.get(&step.row).and_then(|it| self.gone_since(it));
+        if let Some(words) = gone.filter(|_| end == RowEnd::NotFound && heard.said.code.is_some()) {
             return StepEnd::new(Outcome::Deleted, heard.reworded("gone_before", words));
         }
         // An answer that may be a gateway's settles no doubt.
@@ -320,6 +315,25 @@ impl Lane {
             end.outcome()
         };
         StepEnd::new(outcome, heard)
+    }
+
+    /// Since when the user of a row is gone, as far as its own deletion tells, if nobody is there; `None`: it
+    /// tells nothing.
+    fn gone_since(&self, row: &Row) -> Option<&'static str> {
+        let provider = &self.accounts[row.account].provider;
+        let is_own = matches!(provider.kind(), ProviderKind::Own(_));
+        let is_last = row.step().is_some_and(|it| provider.unknown_when_gone(it));
+        match &row.task {
+            // A first step may delete for good whom another had prepared.
+            _ if row.at_step > 0 && is_own => {
+                Some("the user is gone since the step before, which was confirmed for this row")
+            }
+            // One who still stood after it was sent once more: providers may delete in the background.
+            task if task.soft_deleted && !task.again && is_last => {
+                Some("the user is gone since the deletion that was confirmed for this row before")
+            }
+            _ => None,
+        }
     }
 
     /// How a row ends whose step is not sent, since its user was looked for and is not there; `None`: it
@@ -335,6 +349,8 @@ impl Lane {
         let heard = Heard::own("no_such_user", words);
         Some(if in_doubt {
             self.settled(row, true, heard)
+        } else if let Some(words) = self.gone_since(it) {
+            StepEnd::new(Outcome::Deleted, heard.reworded("gone_before", words))
         } else {
             StepEnd::new(Outcome::NotFound, heard)
         })

@@ -106,7 +106,8 @@ pub struct Settings {
     /// How long access tokens truly live, whatever `expires_in` says; `None`: as long as it says.
     #[serde(with = "span::optional")]
     pub token_lifetime: Option<Duration>,
-    /// How long a user of a provider file still stands whose deletion was only ordered.
+    /// How long a user still stands whose deletion was only ordered, by a provider file or at Sunshine
+    /// Conversations, which deletes in the background.
     #[serde(with = "span::required")]
     pub order_delay: Duration,
     /// The settings of Zendesk Support.

@@ -40,15 +40,18 @@ pub(super) struct Conversations {
 }
 
 impl Conversations {
-    /// The user whom `target` names, who is not deleted. By external id one of a brand is found only with it.
-    fn user(&mut self, target: &str, brand: String) -> Option<&mut User> {
+    /// The user whom `target` names, who is not gone yet: users are deleted in the background. By external id
+    /// one of a brand is found only with it.
+    fn user(&mut self, target: &str, brand: String, context: &Context) -> Option<&mut User> {
         let of_brand = |brand| self.by_external_id.get(&(target.to_owned(), brand));
         let id = match of_brand(brand).or_else(|| of_brand(String::new())) {
             Some(id) if !self.users.contains_key(target) => id,
             _ => target,
         };
+        let delay = context.settings.order_delay;
+        let is_left = |at: Time| context.now < at.after(delay);
         let user = self.users.get_mut(id);
-        user.filter(|user| user.state != State::Deleted)
+        user.filter(|user| user.state != State::Deleted || user.changed_at.is_some_and(is_left))
     }
 }
 
@@ -107,12 +110,12 @@ impl Machine for Conversations {
             return fixed("app");
         };
         let brand = request.query("brandId").unwrap_or_default();
-        let Some(user) = self.user(target, brand) else {
+        let Some(user) = self.user(target, brand, context) else {
             return fixed("not found");
         };
         let becomes = match request.call {
             Call::Delete => State::Deleted,
-            Call::DeletePersonalInformation => State::Cleared,
+            Call::DeletePersonalInformation if user.state == State::Active => State::Cleared,
             _ => user.state,
         };
         let is_changed = becomes != user.state;
@@ -147,7 +150,10 @@ fn fixed(name: &str) -> Reply {
 
 /// A user as answers show it: with a profile, or without one.
 fn to_json(user: &User) -> Value {
-    let (profile, metadata, identities) = if user.state == State::Active {
+    // One who is being deleted shows what they had; whoever was cleared before was changed twice.
+    let is_whole =
+        user.state == State::Active || (user.state == State::Deleted && user.changes < 2);
+    let (profile, metadata, identities) = if is_whole {
         let email = user.email("guest");
         (
             json!({"givenName": "Guest", "surname": user.seed.id, "email": email, "locale": "en-US"}),

@@ -309,6 +309,39 @@ fn a_conflict_that_stays_leaves_no_doubt(#[case] account: &str, #[case] code: &s
     assert_eq!(arrivals(&world, &id(account, 2)), told);
 }
 
+/// Sunshine Conversations deletes in the background. Who can be read meanwhile still stands, and is deleted
+/// by this run all the same once nobody is there any more.
+#[test]
+fn a_deletion_in_the_background_is_told_as_what_it_is() {
+    let world = World::of_ids("sunco", (1..=3).map(|n| id("chat", n)));
+    world.settings(json!({"order_delay": "1h"}));
+    // Whose answer is lost is sent again, and answered as before.
+    befall(&world, &id("chat", 2), "reset-after", 1);
+    world.call(&run("users.csv", "chat", "delete")).code(0);
+    let arrived = |n| arrivals(&world, &id("chat", n));
+    assert_eq!(arrived(1), [Some(200)]);
+    assert_eq!(arrived(2), [None, Some(200)]);
+    let verify = ["verify", LEDGER];
+    let retry = ["retry", LEDGER, "--yes", "--only", "standing"];
+    world.call(&verify).code(1).says("still there");
+    world.call(&retry).code(0);
+    assert_eq!(arrived(1), [Some(200), Some(200)]);
+    world.call(&verify).code(1).says("still there");
+    world.settings(json!({"order_delay": "0s"}));
+    world.call(&retry).code(0);
+    assert_eq!(arrived(1), [Some(200), Some(200), Some(404)]);
+    let outcomes = world.outcomes(LEDGER);
+    for it in outcomes.values() {
+        assert_eq!(it["outcome"], "deleted");
+        assert_eq!(it["code"], "gone_before");
+    }
+    world.call(&verify).code(0);
+    assert_eq!(world.status(LEDGER)["outcomes"]["deleted"], 3);
+    // Once each, whatever was sent.
+    let effects = world.deletions().into_iter().filter(|it| it.effect);
+    assert_eq!(effects.count(), 3);
+}
+
 /// Three users of one external id, of two brands and of none; and the states of theirs that changed.
 fn brands() -> World {
     let world = World::new();

@@ -216,6 +216,17 @@ fn sunshine_conversations_answers_as_specified() {
     // The second clearing changed nothing, and nobody is found after the deletion.
     assert_eq!(bench.state(GUEST).1, 2);
     assert_eq!(bench.send("DELETE", &by_external, "").0, 404);
+
+    // In the background, they are still shown as they were, and nothing is changed any more.
+    let mut bench = Bench::new(json!({"order_delay": "1m"}));
+    for _ in 0..2 {
+        assert_eq!(bench.send("DELETE", &by_external, "").0, 200);
+        let shown = bench.send("GET", &by_external, "").1;
+        assert_eq!(shown["user"]["profile"]["givenName"], "Guest");
+        assert_eq!(bench.state(GUEST), ("deleted".to_owned(), 1));
+    }
+    bench.pass(60_000);
+    assert_eq!(bench.send("GET", &by_external, "").0, 404);
 }
 
 #[test]
