@@ -341,6 +341,12 @@ impl Case {
         }
         // Drawn apart: each seed from before these were drawn is what it was, but for them.
         let mut apart = Draw::new(seed ^ APART);
+        let (has_new_concurrency, is_odd) = (apart.is(15), apart.is(15));
+        if apart.is(15) && later.is_some() {
+            let faults = weather["faults"].as_str().unwrap_or_default();
+            let rate = apart.one(&[1, 5, 20]);
+            weather["faults"] = format!("{faults},conflict={rate}%").into();
+        }
         Self {
             seed,
             air: air(&mut draw, &accounts),
@@ -359,8 +365,8 @@ impl Case {
             role_changes: draw.rate(15, &[5]),
             stops: draw.rate(10, &[1, 10]).max(stops_least),
             disk_faults: draw.rate(10, &[1, 10]),
-            has_new_concurrency: apart.is(15),
-            is_odd: apart.is(15),
+            has_new_concurrency,
+            is_odd,
             is_strict,
             bounds: is_bounded.then_some(seed.rotate_left(20)),
         }

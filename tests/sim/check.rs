@@ -1,15 +1,17 @@
 //! What must be true when all is over, in the words of the people who ordered it. The ledger is read
-//! here line by line as plain JSON, by no code of the program.
+//! here line by line as plain JSON, by no code of the program, but where its own state of it is judged.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use serde_json::Value;
-use userpurge::domain::{Action, OutcomeEntry, Quota, Time};
+use userpurge::domain::{Action, OutcomeEntry, ProviderKind, Quota, Time};
+use userpurge::ledger::LedgerState;
 use userpurge::sandbox::{Call, Fault, LogEntry};
 
 use crate::case::Key;
 use crate::file::{Meant, RowCase};
+use crate::plan::ledger_path;
 use crate::wire::call_of;
 use crate::world::{User, World};
 
@@ -36,6 +38,7 @@ pub(crate) fn all(world: &mut World, is_finished: bool) -> Result<(), String> {
     let log = world.sandbox.log(None);
     quotas(world, &log)?;
     let users = users(world)?;
+    half_done(world, &users)?;
     let faulty = faulty(&log);
     let sharing = sharing(world);
     for (row, meant) in world.this_run().rows.iter().zip(&world.meant) {
@@ -239,6 +242,25 @@ fn users(world: &mut World) -> Result<HashMap<User, String>, String> {
     Ok(states)
 }
 
+/// Nobody stands whom the ledger's state calls soft-deleted by us and no more.
+fn half_done(world: &World, users: &HashMap<User, String>) -> Result<(), String> {
+    // A ledger that was taken away, or cut to nothing, calls nobody so.
+    let Ok(state) = LedgerState::read(&ledger_path(world)) else {
+        return Ok(());
+    };
+    for row in &world.this_run().rows {
+        let tenant = &world.case.accounts[row.account].tenant;
+        let stands = users.get(&(tenant.clone(), row.id.clone()));
+        if state.half_done.contains(row.row) && stands.is_some_and(|it| it == "active") {
+            return Err(format!(
+                "row {} {:?} {}: is half done by the ledger's state, and the user stands",
+                row.row, row.action, row.id
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// Users about whom a request went wrong.
 fn faulty(log: &[LogEntry]) -> HashMap<User, Fault> {
     let mut faulty = HashMap::new();
@@ -362,14 +384,21 @@ fn row_is_true(world: &World, row: &RowCase, told: &Told, facts: &Facts<'_>) -> 
             Err("ended protected, and was touched".to_owned())
         }
         "" | "deleted" | "already_gone" | "ordered" | "not_found" | "failed" | "refused"
-        | "protected" | "in_doubt" => finding_is_true(told, done),
+        | "protected" | "in_doubt" => {
+            // Sunshine Conversations deletes in the background, and whoever it has not come to stands.
+            let delay = world.case.weather["order_delay"].as_str();
+            let is_later = delay.is_some_and(|it| it != "0s");
+            let may_stand = account.provider == ProviderKind::Sunco && is_later;
+            finding_is_true(told, done, may_stand)
+        }
         other => Err(format!("ended {other}")),
     }
 }
 
 /// What a verification saw is how it is.
-fn finding_is_true(told: &Told, done: bool) -> Result<(), String> {
+fn finding_is_true(told: &Told, done: bool, may_stand: bool) -> Result<(), String> {
     match (told.finding.as_str(), done) {
+        ("standing", true) if may_stand => Ok(()),
         ("as_asked", false) | ("standing", true) => Err(format!(
             "was verified {}, and that it is done is {done}",
             told.finding
