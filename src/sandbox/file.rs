@@ -142,6 +142,41 @@ impl Machine for Desk {
     }
 
     fn handle(&mut self, request: &Request, context: &Context) -> Reply {
+        let reply = self.answer(request, context);
+        let file = Arc::clone(&self.file);
+        let Some((quota, _)) = file.stated_limit() else {
+            return reply;
+        };
+        let (limit, now) = (context.settings.limit(quota), context.now);
+        let left = self.account.remaining(limit, now);
+        let resets = self.account.resets_in_secs(limit, now);
+        let now = now.as_millis().unsigned_abs() / 1000;
+        let told = file.limit_headers([limit.requests.into(), left.into(), resets, now]);
+        told.into_iter().fold(reply, |reply, (name, value)| {
+            with(reply, name, value.to_string())
+        })
+    }
+
+    fn refusal(&mut self, fault: Fault, _: &Request, _: &Context) -> Option<Reply> {
+        let none = json!({});
+        Some(match fault {
+            Fault::Error500 => json(500, &none),
+            Fault::Error503 => json(503, &none),
+            Fault::Throttle | Fault::LongWait => {
+                self.example_reply("", "transient.throttled", "", 429)
+            }
+            Fault::Unauthorized => self.example_reply("", "account.credentials_rejected", "", 401),
+            Fault::Forbidden => json(403, &none),
+            Fault::Payment => json(402, &none),
+            Fault::WrongPath => json(404, &none),
+            _ => return None,
+        })
+    }
+}
+
+impl Desk {
+    /// The answer but for the headers of the limit.
+    fn answer(&mut self, request: &Request, context: &Context) -> Reply {
         let file = Arc::clone(&self.file);
         let asked = asked(&file, request);
         let Some((first, user)) = asked.first() else {
@@ -167,7 +202,7 @@ impl Machine for Desk {
             for _ in 0..counts {
                 if let Err(wait) = self.account.take(limit, context.now) {
                     let reply = self.example_reply(first, "transient.throttled", user, 429);
-                    return with(reply, "retry-after", seconds_up(wait).to_string());
+                    return with(reply, file.wait_header(), seconds_up(wait).to_string());
                 }
             }
         }
@@ -187,22 +222,6 @@ impl Machine for Desk {
             name if name.starts_with("find.") => self.found(name, user, context),
             _ => self.step(&asked, user, context),
         }
-    }
-
-    fn refusal(&mut self, fault: Fault, _: &Request, _: &Context) -> Option<Reply> {
-        let none = json!({});
-        Some(match fault {
-            Fault::Error500 => json(500, &none),
-            Fault::Error503 => json(503, &none),
-            Fault::Throttle | Fault::LongWait => {
-                self.example_reply("", "transient.throttled", "", 429)
-            }
-            Fault::Unauthorized => self.example_reply("", "account.credentials_rejected", "", 401),
-            Fault::Forbidden => json(403, &none),
-            Fault::Payment => json(402, &none),
-            Fault::WrongPath => json(404, &none),
-            _ => return None,
-        })
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::Value;
 
 use crate::domain::ProviderKind;
@@ -77,8 +77,9 @@ pub(super) fn html() -> Reply {
 }
 
 /// `reply` with one header more; a name may stand twice.
-pub(super) fn with(mut reply: Reply, name: &'static str, value: impl AsRef<str>) -> Reply {
-    if let Ok(value) = HeaderValue::from_str(value.as_ref()) {
+pub(super) fn with(mut reply: Reply, name: &str, value: impl AsRef<str>) -> Reply {
+    let value = HeaderValue::from_str(value.as_ref());
+    if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), value) {
         reply.headers_mut().append(name, value);
     }
     reply

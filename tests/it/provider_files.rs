@@ -109,6 +109,28 @@ fn each_file_that_is_shipped_proves_itself_and_is_told_by_its_own_name() {
     }
 }
 
+/// The answers tell the limit in the headers that the file names. It holds, whatever the configuration hopes
+/// for: nothing is refused, though two requests a second are all there is.
+#[test]
+fn a_limit_is_learnt_from_the_headers_that_a_file_names() {
+    let world = World::new();
+    let ids = [1, 2].map(|n| format!("auth0|6500000000000000000000a{n}"));
+    world.seed(json!({"auth0": ids.clone().map(|id| json!({"id": id}))}));
+    world.write("users.csv", format!("user_id\n{}\n", ids.join("\n")));
+    configure(&world, "auth0", "auth0", Sandbox::SECRET);
+    let run = run("users.csv", "auth0", "delete");
+    let args = [&run[..], &["--concurrency", "1"]].concat();
+    world.call(&args).code(0);
+    assert_eq!(world.ends(), ["deleted", "deleted"]);
+    let log = world.sandbox().log(None);
+    let refused = log.iter().filter(|call| call.status == Some(429));
+    assert_eq!(refused.count(), 0);
+    for id in ids {
+        let arrived = world.deletions().into_iter();
+        assert_eq!(arrived.filter(|call| call.concerns(&id)).count(), 1);
+    }
+}
+
 fn each_shipped(test: impl Fn(&str, &str, &str, &str)) {
     for (name, action, stem, end) in SHIPPED {
         test(name, action, stem, end);

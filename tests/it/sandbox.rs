@@ -549,6 +549,25 @@ fn limits_are_strict_and_told_in_headers() {
     let refused = bench.send("GET", APP, "");
     assert_eq!((refused.0, refused.header("retry-after")), (429, None));
 
+    // A provider file says what its headers are called, and what they count.
+    let mut bench = Bench::new(json!({}));
+    bench.authorization = "Bearer sandbox-secret".to_owned();
+    let customer = "/file/helpscout/v2/customers/500600701";
+    for left in (0..200).rev() {
+        let told = bench.send("GET", customer, "");
+        let header = told.header("x-ratelimit-remaining-minute");
+        assert_eq!(header, Some(left.to_string().as_str()));
+        assert_eq!(told.header("x-ratelimit-limit-minute"), Some("200"));
+    }
+    let refused = bench.send("GET", customer, "");
+    assert_eq!(
+        (refused.0, refused.header("x-ratelimit-retry-after")),
+        (429, Some("60"))
+    );
+    assert_eq!(refused.header("retry-after"), None);
+    let told = bench.send("GET", "/file/auth0/api/v2/users/auth0%7C65", "");
+    assert_eq!(told.header("x-ratelimit-reset"), Some("1795340601"));
+
     let mut bench = Bench::new(json!({"zoho": {"credits": "4/1d"}}));
     for left in [None, Some("2"), Some("1"), Some("0"), Some("0")] {
         let answer = bench.send("GET", "/crm/v8/org", "");

@@ -147,6 +147,24 @@ impl ProviderFile {
         headers.get(name) == Some(&wanted)
     }
 
+    /// The headers that tell of the account's limit how many requests it has, how many are left, and in how
+    /// many seconds it begins anew; the last number is the time, in seconds of the epoch.
+    pub fn limit_headers(&self, [limit, remaining, reset, now]: [u64; 4]) -> Vec<(&str, u64)> {
+        let names = &self.limits.headers;
+        let is_epoch = names.get("reset_is").is_some_and(|it| it == "epoch");
+        let reset = if is_epoch { now + reset } else { reset };
+        let told = [("limit", limit), ("remaining", remaining), ("reset", reset)];
+        let told = told.into_iter();
+        told.filter_map(|(what, value)| Some((names.get(what)?.as_str(), value)))
+            .collect()
+    }
+
+    /// The header that tells how long to wait.
+    pub fn wait_header(&self) -> &str {
+        let own = self.limits.headers.get("retry_after");
+        own.map_or("retry-after", String::as_str)
+    }
+
     /// The account's limit, and as how many requests a deletion counts.
     pub fn stated_limit(&self) -> Option<(Quota, u32)> {
         Some((self.limits.requests.parse().ok()?, self.weight()))
