@@ -309,6 +309,39 @@ fn a_conflict_that_stays_leaves_no_doubt(#[case] account: &str, #[case] code: &s
     assert_eq!(arrivals(&world, &id(account, 2)), told);
 }
 
+/// A request whose answer was lost may still be at work: the next ones meet it. They leave the doubt, and the
+/// last answer, or a look if there is none, settles it.
+#[rstest]
+#[case("acme", "delete", 422)]
+#[case("acme", "permanently-delete", 404)]
+#[case("chat", "delete", 404)]
+fn a_conflict_with_a_lost_request_of_ours_settles_nothing(
+    #[case] account: &str,
+    #[case] action: &str,
+    #[case] status: u16,
+    #[values(6, 3)] attempts: usize,
+) {
+    let world = World::new();
+    world.wide();
+    world.file_of((1..=3).map(|n| (id(account, n), account, action)));
+    befall(&world, &id(account, 2), "reset-after", 1);
+    befall(&world, &id(account, 2), "conflict", 2);
+    let run = run("users.csv", account, action);
+    let most = attempts.to_string();
+    world
+        .call(&[&run[..], &["--attempts", &most]].concat())
+        .code(0);
+    let told = [None, Some(409), Some(409), Some(status)];
+    let told = &told[..told.len().min(attempts)];
+    assert_eq!(arrivals(&world, &id(account, 2)), told);
+    let outcomes = world.outcomes(LEDGER);
+    let settled = |row| outcomes[&row].get("settled").is_some_and(|it| it == true);
+    assert_eq!([1, 2, 3].map(settled), [false, true, false]);
+    assert!(outcomes.values().all(|it| it["outcome"] == "deleted"));
+    let effects = world.deletions().into_iter().filter(|it| it.effect);
+    assert_eq!(effects.count(), 3);
+}
+
 /// Sunshine Conversations deletes in the background. Who can be read meanwhile still stands, and is deleted
 /// by this run all the same once nobody is there any more.
 #[test]
