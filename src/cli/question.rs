@@ -3,6 +3,8 @@
 
 use std::io::{self, BufRead, Read, Write};
 
+use rustix::system::uname;
+
 use super::CliError;
 use super::accounts::Connection;
 use super::args::ConsentArgs;
@@ -10,6 +12,7 @@ use super::terminal::{weighted_for_stderr, wrapped};
 use crate::config::user_name;
 use crate::domain::{Agreed, AgreedAccount, AgreedBy, RunOptions, Time};
 use crate::ledger::LedgerState;
+use crate::words::count;
 
 /// The longest answer read, in bytes: a path may be long.
 const ANSWER_BYTES_MAX: u64 = 2048;
@@ -32,9 +35,9 @@ impl ConsentArgs {
         max_delete: Option<u64>,
         can_ask: bool,
     ) -> Result<Option<AgreedBy>, CliError> {
-        let noun = if rows == 1 { "row" } else { "rows" };
         let refused = |why: String, help: String| {
-            let message = format!("{rows} {noun} would be sent and {why}; nothing was sent");
+            let rows = count(rows, "row");
+            let message = format!("{rows} would be sent and {why}; nothing was sent");
             Err(CliError::refuse(message, help))
         };
         match (max_delete, self.confirm) {
@@ -157,10 +160,7 @@ pub(super) fn agreed(
     let planned = state.planned.as_ref();
     Agreed {
         user: user_name(),
-        host: rustix::system::uname()
-            .nodename()
-            .to_string_lossy()
-            .into_owned(),
+        host: uname().nodename().to_string_lossy().into_owned(),
         how,
         at: Time::now(),
         accounts: lines.iter().filter_map(account).collect(),

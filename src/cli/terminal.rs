@@ -173,9 +173,8 @@ impl Write for BesideBars {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let write = || match std::str::from_utf8(line) {
             Ok(text) if !text.starts_with('{') => {
-                let told = text
-                    .strip_prefix(" WARN ")
-                    .map(|it| format!("warning: {it}"));
+                let told = text.strip_prefix(" WARN ");
+                let told = told.map(|it| format!("warning: {it}"));
                 let told = told.as_deref().unwrap_or(text);
                 io::stderr().write_all(fitted(told, &Term::stderr()).as_bytes())
             }

@@ -98,26 +98,23 @@ impl Timeline {
 
     /// The points at the ends of the slices, ascending; the last is where the run stands.
     pub(super) fn points(&self) -> Vec<Point> {
+        let point = |worked_ms, sums| Point {
+            at: self.time_of_day(worked_ms),
+            worked_ms,
+            sums,
+        };
         let mut points: Vec<Point> = Vec::with_capacity(self.slices.len() + 1);
         for (sums, number) in self.slices.iter().copied().zip(1..) {
             let worked_ms = self.slice_ms.saturating_mul(number).min(self.worked_ms);
             // A row that ended at the very end of the working time has a slice, but no time, of its own.
             points.pop_if(|last| last.worked_ms == worked_ms);
-            points.push(Point {
-                at: self.time_of_day(worked_ms),
-                worked_ms,
-                sums,
-            });
+            points.push(point(worked_ms, sums));
         }
         // Nothing ended any more in the last of the working time.
         if let Some(last) = points.last().copied()
             && last.worked_ms < self.worked_ms
         {
-            points.push(Point {
-                at: self.time_of_day(self.worked_ms),
-                worked_ms: self.worked_ms,
-                ..last
-            });
+            points.push(point(self.worked_ms, last.sums));
         }
         points
     }

@@ -115,9 +115,8 @@ fn describe_limits(seen: &RateHints) -> String {
         let hint = hint?;
         let limit = hint.limit.map(|limit| limit.to_string());
         let remaining = hint.remaining.map(|left| format!("{left} requests left"));
-        let resets = hint
-            .resets_in
-            .map(|span| format!("anew in {} s", span.as_secs()));
+        let resets = hint.resets_in.map(|span| span.as_secs());
+        let resets = resets.map(|secs| format!("anew in {secs} s"));
         let parts: Vec<_> = [limit, remaining, resets].into_iter().flatten().collect();
         (!parts.is_empty()).then(|| format!("{what}{}", parts.join(", ")))
     };
