@@ -35,4 +35,4 @@ pub use sessions::{Caller, SessionTold};
 pub(crate) use summary::named_config;
 pub use summary::{AccountSummary, Summary};
 pub use timeline::Point;
-pub use verification::VerificationSummary;
+pub use verification::{VerificationSummary, rows_done};

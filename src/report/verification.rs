@@ -15,6 +15,12 @@ use crate::domain::{
 use crate::ledger::{LedgerError, LedgerState, each_found};
 use crate::words::{count, grouped, utc};
 
+/// So many rows that are done: `1 row that is done`.
+pub fn rows_done(rows: u64) -> String {
+    let are = if rows == 1 { "is" } else { "are" };
+    format!("{} that {are} done", count(rows, "row"))
+}
+
 /// The last verification in numbers, in the shape that scripts rely on.
 #[derive(Debug, Clone, Serialize)]
 pub struct VerificationSummary {
@@ -170,12 +176,8 @@ impl VerificationSummary {
     pub fn render(&self, listed: &[Verified]) -> String {
         let mut text = String::new();
         let mut line = |label: &str, words: &str| add_line(&mut text, label, words);
-        let good = count(self.good_rows, "row");
-        let asked = grouped(self.asked);
-        line(
-            "verified",
-            &format!("asked about {asked} of {good} that are done"),
-        );
+        let (asked, done) = (grouped(self.asked), rows_done(self.good_rows));
+        line("verified", &format!("asked about {asked} of {done}"));
         if let Some(SampleDraw { rows, seed }) = self.sample {
             let rows = grouped(rows);
             line("sample", &format!("{rows} drawn with --seed {seed}"));

@@ -66,6 +66,19 @@ fn report(world: &World, args: &[&str], code: i32) -> Value {
 }
 
 #[test]
+fn one_row_is_told_of_as_one() {
+    let world = World::new();
+    deleted(&world, 1);
+    let done = world.call(&VERIFY).code(0);
+    assert!(
+        done.err.contains("asking about 1 row that is done\n"),
+        "{done:?}"
+    );
+    let first = "verified     asked about 1 of 1 row that is done\n";
+    assert!(done.out.starts_with(first), "{done:?}");
+}
+
+#[test]
 fn a_thousand_deletions_are_verified_in_ten_reads_without_their_input() {
     let world = World::new();
     deleted(&world, 1_000);

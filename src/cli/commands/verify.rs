@@ -20,8 +20,9 @@ use crate::domain::{AccountName, AccountPlan, Entry, RunState, SampleDraw, Sessi
 use crate::lane::{FailureLimit, WorkSpec};
 use crate::ledger::{LedgerState, PlanRows, RealDisk, draw_sample};
 use crate::report::text::again;
-use crate::report::{VerificationSummary, mend, named_config};
+use crate::report::{VerificationSummary, mend, named_config, rows_done};
 use crate::run::{Durability, EventSink as _, run};
+use crate::words::grouped;
 
 /// Rows by account.
 type Rows = BTreeMap<AccountName, RoaringTreemap>;
@@ -78,11 +79,12 @@ impl OpenRun<'_> {
         };
         let (ledger, signals) = (self.state.path.clone(), self.signals.clone());
         let displayed = ledger.display();
+        let (part, all) = (grouped(asked), rows_done(all));
         tell(&match sample {
             Some(SampleDraw { seed, .. }) => format!(
-                "{displayed}: asking about a sample of {asked} of {all} rows that are done, drawn with --seed {seed}"
+                "{displayed}: asking about a sample of {part} of {all}, drawn with --seed {seed}"
             ),
-            None => format!("{displayed}: asking about {asked} rows that are done"),
+            None => format!("{displayed}: asking about {all}"),
         });
         // From here on the ledger holds more than it did, whatever goes wrong.
         let asked = self.ask_about(rows, begun).await;
