@@ -395,15 +395,15 @@ impl<'a> OpenRun<'a> {
 
     /// Records that this session begins.
     async fn begin(&self, ahead: &[AccountPlan]) -> Result<(), CliError> {
-        let (command, only, rows) = match self.kind {
-            WorkKind::Run(_) => ("run", Vec::new(), self.state.counts().total()),
-            WorkKind::Retry(only) => ("retry", only.to_vec(), self.count()),
-            WorkKind::Resume | WorkKind::Verify => ("resume", Vec::new(), self.count()),
+        let (command, only) = match self.kind {
+            WorkKind::Run(_) => ("run", &[][..]),
+            WorkKind::Retry(only) => ("retry", only),
+            WorkKind::Resume | WorkKind::Verify => ("resume", &[][..]),
         };
         let entry = Entry::Session(Box::new(SessionStart {
-            only,
+            only: only.to_vec(),
             ignores_pauses: self.args.pace.ignore_pauses,
-            ..self.start(command, rows, ahead.to_vec())
+            ..self.start(command, self.count(), ahead.to_vec())
         }));
         Ok(self.recorder.record(entry, Durability::Synced).await?)
     }

@@ -233,7 +233,7 @@ pub struct SessionStart {
     /// The values of `retry --only`; empty: the default, or another command.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub only: Vec<String>,
-    /// Rows this process set out to do, or to ask about.
+    /// How many rows this process set out to send, or to ask about.
     pub rows: u64,
     /// Of a verification, how many rows had ended `deleted` or `already_gone`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

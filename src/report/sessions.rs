@@ -24,7 +24,7 @@ pub struct SessionTold {
     pub only: Vec<String>,
     /// The program's version.
     pub version: String,
-    /// How many rows it set out to do, or to ask about.
+    /// How many rows it set out to send, or to ask about.
     pub rows: u64,
     /// When it began.
     pub started_at: Time,
@@ -88,9 +88,8 @@ impl Sessions {
 
     /// A later process took the run up, or verified it, which had been at work for so long.
     pub(super) fn begin(&mut self, session: &SessionStart, worked_ms: u64) {
-        let planned = (self.count == 1)
-            .then(|| self.kept.pop_if(|only| only.command == PLAN))
-            .flatten();
+        let is_first = self.count == 1;
+        let planned = self.kept.pop_if(|only| is_first && only.command == PLAN);
         self.count += u64::from(planned.is_none());
         let sums = planned.map(|plan| plan.sums).unwrap_or_default();
         for account in &session.accounts {

@@ -141,6 +141,12 @@ fn a_page_says_what_the_ledger_says_and_asks_for_nothing() {
     let sessions = table(dom, "Sessions");
     let commands: Vec<_> = sessions[1..].iter().map(|row| row[1].as_str()).collect();
     assert_eq!(commands, ["run", "retry --only refused", "verify"]);
+    // The run set out for the rows that its plan sends, and not for all of the input.
+    let ledger = world.ledger(LEDGER);
+    let unsent = ledger.iter().filter(|it| it["kind"] == "unsent");
+    let unsent = unsent.map(|it| it["rows"].as_array().unwrap().len() as u64);
+    let set_out: Vec<_> = sessions[1..].iter().map(|row| number(&row[5])).collect();
+    assert_eq!(set_out, [15 - unsent.sum::<u64>(), 2, 10]);
 
     // What came from outside is text.
     assert!(!dom.contains("<script"), "{dom}");
