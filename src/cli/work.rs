@@ -146,12 +146,17 @@ pub(super) fn exit_code(state: RunState, all_good: bool, signal: Option<u8>) -> 
 /// The closing words: the advice on a stop, then where the run stands as the ledger tells it.
 /// Its head and the next command follow. A demo has no next command: its sandbox ends.
 fn close(ledger: &LedgerState, is_demo: bool) {
+    let counts = ledger.account_counts();
     for stop in &ledger.stops {
+        let counts = counts.get(&stop.account).copied().unwrap_or_default();
+        let mend = match counts.pending + counts.in_doubt {
+            0 => "no row is left to send; look at the rows that are not done",
+            _ => report::mend(stop.reason),
+        };
         // Why the only one stopped is said by progress, and below.
-        let (summary, mend) = (report::text::describe_stop(stop), report::mend(stop.reason));
         tell(&match ledger.stops.len() {
             1 => format!("note: {}: {mend}", stop.account),
-            _ => format!("note: {summary}; {mend}"),
+            _ => format!("note: {}; {mend}", report::text::describe_stop(stop)),
         });
     }
     if let Some(words) = way_past_stop(ledger) {

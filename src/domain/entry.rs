@@ -500,7 +500,7 @@ named! {
         /// Nothing reached the provider for too long.
         OutOfReach = "out_of_reach": "the provider is out of reach",
         /// Token after token died at once, or none could be had.
-        TokensExhausted = "tokens_exhausted": "no token that lives could be had",
+        TokensExhausted = "tokens_exhausted": "no access token that works could be had",
         /// The provider asks for payment, or for another plan, before it goes on.
         PaymentRequired = "payment_required": "the provider asks for payment or another plan first",
         /// One row after the other names a user whom the provider does not know.

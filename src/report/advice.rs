@@ -76,37 +76,25 @@ fn include_role(message: &str) -> String {
 pub const fn mend(reason: StopKind) -> &'static str {
     match reason {
         StopKind::CredentialsRejected => "check this account's credentials in the configuration",
-        StopKind::NotPermitted => {
-            "give the caller the right to delete users, or use another caller"
-        }
-        StopKind::WrongTenant => {
-            "check this account's address and identifiers in the configuration"
-        }
-        StopKind::OrgCap => "ask the provider's support to lift the cap, then resume",
+        StopKind::NotPermitted => "give the caller the right to delete users, or use another",
+        StopKind::WrongTenant => "check this account's address and ids in the configuration",
+        StopKind::OrgCap => "ask the provider's support to lift the cap, then try again",
         StopKind::QuotaGone => {
-            "resume once the provider grants requests again; before a time it named, resume sends nothing"
+            "try again once the provider grants requests again; before a time it named, nothing is sent"
         }
         StopKind::FailureLimit => {
             "look at the failed rows first; resume counts anew, and `--max-failures` sets the limit"
         }
-        StopKind::RolesUnknown => {
-            "see that the provider can be reached and the caller may read users, then resume"
-        }
-        StopKind::OutOfReach => {
-            "see that the network and the provider's address are in order, then resume"
-        }
+        StopKind::RolesUnknown => "check the network and the right to read users, then try again",
+        StopKind::OutOfReach => "check the network and the provider's address, then try again",
         StopKind::TokensExhausted => {
-            "wait ten minutes, then resume; look whether something else asks for tokens"
+            "wait ten minutes, then try again; look whether something else asks for tokens"
         }
-        StopKind::PaymentRequired => {
-            "see this account's plan and invoices at the provider, then resume"
-        }
+        StopKind::PaymentRequired => "see your plan and invoices at the provider, then try again",
         StopKind::NotFoundRun => {
             "compare the rows that ended `not_found` with this account, its tenant and the age of the file; if all are right, resume goes on and counts anew"
         }
-        StopKind::CanaryFailed => {
-            "look at that row first; resume sends the next rows as a canary again"
-        }
+        StopKind::CanaryFailed => "look at that row first; resume begins with a canary again",
         StopKind::UntilReached => "resume goes on where it stopped",
     }
 }

@@ -433,7 +433,7 @@ fn roles_that_cannot_be_asked_stop_the_lane_before_anybody_unknown_is_deleted() 
     run(&world, &["--attempts", "1"])
         .code(3)
         .says("whether users are protected could not be asked")
-        .says("see that the provider can be reached");
+        .says("check the network and the right to read users");
     let requests = runtime.block_on(server.received_requests()).unwrap();
     let deleted = requests.iter().filter(|it| it.method.as_str() == "DELETE");
     assert!(deleted.count() <= 100, "only those who were asked about");
