@@ -13,10 +13,11 @@ use crate::cli::CliError;
 use crate::cli::args::ReportArgs;
 use crate::cli::ledgers::{check_head, unfinished};
 use crate::cli::terminal::{put_page, tell};
-use crate::domain::{Counted, PlannedInput, RunOptions};
+use crate::domain::{Action, Counted, PlannedInput, RunOptions};
 use crate::input::{Format, InputError, InputTable, ReadOptions, fingerprint};
 use crate::ledger::{LEDGER_SUFFIX, LedgerState};
 use crate::report::csv::file_of;
+use crate::report::text::again;
 use crate::report::{
     LEDGER_COLUMNS, RowsBack, counted_elsewhere, named_config, stand_ins, write_refs,
 };
@@ -45,7 +46,7 @@ pub(super) fn write_all(
     let states = read(args, ledgers)?;
     let all: Vec<_> = states.iter().collect();
     let elsewhere = counted_elsewhere(&stand_ins(&all)?, &all);
-    let rows = states.iter().zip(elsewhere);
+    let rows = states.into_iter().zip(elsewhere);
     for (number, ((ledger, is_locked), (state, elsewhere))) in (1..).zip(ledgers.iter().zip(rows)) {
         let name = ledger.file_name().unwrap_or_default().to_string_lossy();
         let stem = name.strip_suffix(LEDGER_SUFFIX).unwrap_or(&name);
@@ -53,15 +54,15 @@ pub(super) fn write_all(
             1 => folder.to_owned(),
             _ => folder.join(format!("{number}-{stem}")),
         };
-        write(state, elsewhere, &own, *is_locked)?;
+        write(state, &elsewhere, &own, *is_locked)?;
     }
     Ok(())
 }
 
 /// Writes the rows of one ledger but those that count `elsewhere` to three files in `folder`.
 fn write(
-    state: &LedgerState,
-    elsewhere: RoaringTreemap,
+    mut state: LedgerState,
+    elsewhere: &RoaringTreemap,
     folder: &Path,
     is_locked: bool,
 ) -> Result<(), CliError> {
@@ -86,7 +87,7 @@ fn write(
         write_file(&paths[1], |failed| {
             write_file(&paths[2], |unprocessed| {
                 let files = [deleted, failed, unprocessed].map(|it| BufWriter::new(it.as_file()));
-                put_rows(state, elsewhere, table, files, folder)
+                put_rows(&state, elsewhere.clone(), table, files, folder)
             })
         })
     })?;
@@ -103,10 +104,8 @@ fn write(
         ));
     }
     put_page(&summary)?;
-    if written[Counted::Bad.index()].0 > 0 {
-        let failed = &paths[Counted::Bad.index()];
-        tell(&next(ledger, failed, options, has_columns));
-    }
+    state.leave_out(elsewhere);
+    tell_ways(&state, &paths[Counted::Bad.index()], has_columns);
     Ok(())
 }
 
@@ -229,32 +228,44 @@ fn path_of(ledger: &Path, input: &PlannedInput) -> PathBuf {
     kept
 }
 
-/// The command that tries the failed rows again, with what the run was told of its rows, and of their
-/// columns if the file has them.
-fn next(ledger: &Path, failed: &Path, options: &RunOptions, has_columns: bool) -> String {
-    let mut command = format!(
-        "\nnote: fix the rows of that file first\nnext: userpurge run {} --done-in {}{}",
-        words::shell_path(failed),
-        words::shell_path(ledger),
+/// Tells the ways on for the rows of `failed`: they are tried again, or fixed and run with what the run was told of its
+/// rows, and of their columns if the file has them.
+fn tell_ways(state: &LedgerState, failed: &Path, has_columns: bool) {
+    let (options, counts) = (&state.header.options, state.counts());
+    let mut run = format!(
+        "run {} --done-in {}{}",
+        again(failed, named_config(options)),
+        words::shell_path(&state.path),
         ["", " --protect-suspended"][usize::from(options.protect_suspended)]
     );
-    let config = named_config(options).map(str::to_owned);
-    let action = options.action.map(|action| action.name().to_owned());
     for (option, value) in [
-        ("--config", &config),
-        ("--account", &options.account),
-        ("--action", &action),
-        ("--id-column", &options.id_column),
-        ("--account-column", &options.account_column),
-        ("--action-column", &options.action_column),
-        ("--ref-column", &options.ref_column),
-        ("--protect", &options.protect),
+        ("--account", options.account.as_deref()),
+        ("--action", options.action.map(Action::name)),
+        ("--id-column", options.id_column.as_deref()),
+        ("--account-column", options.account_column.as_deref()),
+        ("--action-column", options.action_column.as_deref()),
+        ("--ref-column", options.ref_column.as_deref()),
+        ("--protect", options.protect.as_deref()),
     ] {
         if let Some(value) = value
             && (has_columns || !option.ends_with("-column"))
         {
-            let _ = write!(command, " {option} {}", words::shell_word(value));
+            let _ = write!(run, " {option} {}", words::shell_word(value));
         }
     }
-    command
+    let retry = format!("retry {}", again(&state.path, named_config(options)));
+    let acted = format!("{retry} --only refused");
+    let tried = counts.failed + counts.in_doubt;
+    let wrong = counts.counted(Counted::Bad) - tried - counts.refused;
+    let notes = [
+        "try failed and in_doubt rows again as they are",
+        "try refused rows again once somebody has acted on the reason",
+        "fix what is wrong in that file first",
+    ];
+    let ways = notes.iter().zip([retry, acted, run]);
+    for (rows, (note, command)) in [tried, counts.refused, wrong].into_iter().zip(ways) {
+        if rows > 0 {
+            tell(&format!("\nnote: {note}\nnext: userpurge {command}"));
+        }
+    }
 }
