@@ -35,9 +35,7 @@ impl StopSignals {
             tracing::warn!("{notice}");
             self.admitting.cancel();
         } else if signal != SignalKind::hangup() {
-            tracing::warn!(
-                "stopping now; `userpurge resume` settles the requests that have no answer"
-            );
+            tracing::warn!("stopping now; missing answers are not waited for");
             self.waiting.cancel();
         }
     }

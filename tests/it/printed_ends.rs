@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Child;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 use crate::printed::{commands, in_a_shell};
 use crate::signals::send;
 use crate::stops::zone_where_the_minute_ends_in;
+use crate::support::raw::{After, Raw};
 use crate::support::usual::{LEDGER, PERMANENTLY, RUN, run};
 use crate::support::{Done, World, ids, piped};
 
@@ -75,9 +77,14 @@ fn meant(world: &World, command: &[&str]) -> BTreeSet<u64> {
         None => ["failed", "in_doubt"].contains(&end["outcome"].as_str().unwrap()),
     });
     match (command[1], only) {
-        ("resume", _) => (1..=rows(world))
-            .filter(|row| !outcomes.contains_key(row))
-            .collect(),
+        ("resume", _) => {
+            let is_left = |row: &u64| {
+                outcomes
+                    .get(row)
+                    .is_none_or(|it| it["outcome"] == "in_doubt")
+            };
+            (1..=rows(world)).filter(is_left).collect()
+        }
         ("retry", Some("standing")) => found(world, "standing"),
         ("retry", _) => ended.map(|(row, _)| *row).collect(),
         ("run", _) => {
@@ -252,9 +259,9 @@ fn standing() -> State {
     State::of(world, vec![done])
 }
 
-/// A safety stopped the run at the first rows, which cannot be deleted.
-fn stopped_by(safety: [&str; 2], bad: u64) -> State {
-    let world = World::of_users(12);
+/// A safety stopped the run of so many `users` at the first rows, which cannot be deleted.
+fn stopped_by(safety: [&str; 2], bad: u64, users: u64) -> State {
+    let world = World::of_users(users);
     let user = |id: u64| json!({"id": id.to_string(), "open_tickets": 1});
     world.seed(json!({"zendesk": (1..=bad).map(user).collect::<Vec<_>>()}));
     let run = [&RUN[..], &safety, &["--concurrency", "1"]].concat();
@@ -299,6 +306,43 @@ fn ended_by(signal: &str, code: i32) -> State {
     let done = world.finish(child).code(code);
     world.configure(&world.config());
     State::of(world, vec![done])
+}
+
+/// Ctrl-C twice, while one answer is held back until the program has gone.
+fn stopped_now() -> State {
+    let world = World::of_soft_deleted(9);
+    let (to, is_held) = (world.sandbox().addr(), AtomicBool::new(false));
+    let server = Raw::start(move |heard, wire| {
+        let answer = heard.carry(to);
+        let is_it = heard.is_deletion() && heard.user() == "4";
+        if is_it && !is_held.swap(true, Ordering::SeqCst) {
+            // Nothing comes before the program goes.
+            assert_eq!(wire.read(1), None);
+            return After::Close;
+        }
+        wire.send(answer);
+        After::Keep
+    });
+    world.ask_at(&server.base());
+    let mut child = world.start(&[&PERMANENTLY[..], &["--concurrency", "1"]].concat());
+    world.until("the answer is awaited", || {
+        let mut heard = server.heard().into_iter();
+        heard.any(|it| it.is_deletion() && it.user() == "4")
+    });
+    // It serves the commands that are typed in this state, too.
+    std::mem::forget(server);
+    let mut err = BufReader::new(child.stderr.take().unwrap());
+    let mut told = String::new();
+    send("-INT", &child);
+    while !told.contains("a second Ctrl-C stops now") {
+        assert_ne!(err.read_line(&mut told).unwrap(), 0, "{told}");
+    }
+    send("-INT", &child);
+    err.read_to_string(&mut told).unwrap();
+    assert!(told.contains("stopping now"), "{told}");
+    let done = world.finish(child).code(130);
+    assert_eq!(world.outcomes(LEDGER)[&4]["outcome"], "in_doubt");
+    State::of(world, vec![Done { err: told, ..done }])
 }
 
 /// Killed while requests are under way.
@@ -406,10 +450,12 @@ fn half_done() -> State {
 #[case::a_purge_that_is_half_done(half_done, &["retry"])]
 #[case::rows_that_are_not_done(mixed, &["retry", "report", "verify", "audit"])]
 #[case::users_who_still_stand(standing, &["retry", "audit"])]
-#[case::a_canary(|| stopped_by(["--canary", "2"], 1), &["resume"])]
-#[case::a_failure_limit(|| stopped_by(["--max-failures", "3"], 3), &["resume"])]
+#[case::a_canary(|| stopped_by(["--canary", "2"], 1, 12), &["resume"])]
+#[case::a_failure_limit(|| stopped_by(["--max-failures", "3"], 3, 12), &["resume"])]
+#[case::a_failure_limit_at_the_last_row(|| stopped_by(["--max-failures", "3"], 3, 3), &["retry"])]
 #[case::the_time_of_until(until, &["resume"])]
 #[case::ctrl_c(|| ended_by("-INT", 130), &["resume"])]
+#[case::ctrl_c_twice(stopped_now, &["resume"])]
 #[case::a_termination(|| ended_by("-TERM", 143), &["resume"])]
 #[case::a_kill(killed, &["resume"])]
 #[case::a_run_at_work(locked, &["status"])]
@@ -420,6 +466,56 @@ fn half_done() -> State {
 #[case::a_head_of_before(grown, &["audit"])]
 fn each_is_kept_in_its_state(#[case] build: fn() -> State, #[case] expected: &[&str]) {
     all_keep_their_promises(build, expected);
+}
+
+/// Where the last row trips a safety, there is nothing to resume, and nothing says so.
+#[rstest]
+#[case(["--canary", "2"])]
+#[case(["--max-failures", "2"])]
+fn a_safety_that_the_last_row_trips_speaks_of_no_resume(#[case] safety: [&str; 2]) {
+    let State { world, told, .. } = stopped_by(safety, 2, 2);
+    assert_eq!(world.status(LEDGER)["outcomes"]["pending"], 0);
+    let told = both(&told[0]);
+    assert!(!told.contains("resume"), "{told}");
+    assert!(
+        told.contains("note: acme: no row is left to send; look at the rows that are not done"),
+        "{told}"
+    );
+}
+
+/// What helps the rows of `failed.csv` is told of each kind that it holds, and of no other.
+#[test]
+fn failed_csv_is_told_with_what_helps_its_rows() {
+    const WAYS: [(&str, &str); 3] = [
+        (
+            "try failed and in_doubt rows again as they are",
+            "retry users.csv.ledger.jsonl",
+        ),
+        (
+            "try refused rows again once somebody has acted on the reason",
+            "retry users.csv.ledger.jsonl --only refused",
+        ),
+        (
+            "fix what is wrong in that file first",
+            "run out/failed.csv --done-in users.csv.ledger.jsonl --account acme --action ",
+        ),
+    ];
+    let safety = ["--max-failures", "2"];
+    for (state, is_told) in [
+        (mixed(), [true, true, true]),
+        (half_done(), [true, false, false]),
+        (stopped_now(), [true, false, false]),
+        (stopped_by(safety, 2, 3), [false, true, false]),
+        (over(), [false, false, false]),
+    ] {
+        let report = ["report", LEDGER, "--format", "csv", "--out", "out"];
+        let told = state.world.call(&report).code(0).err;
+        for ((note, command), is_told) in WAYS.into_iter().zip(is_told) {
+            let way = format!("note: {note}\nnext: userpurge {command}");
+            assert_eq!(told.contains(&way), is_told, "{way}: {told}");
+            assert_eq!(told.contains(note), is_told, "{note}: {told}");
+        }
+    }
 }
 
 /// Each command of `done`, all of which only tell, in the folder where it was printed.
