@@ -211,8 +211,8 @@ fn keys<'a>(
         }
         ProviderKind::Zendesk => vec![
             ("base_url", base),
-            ("email", Sandbox::ZENDESK_EMAIL),
-            ("api_token", Sandbox::ZENDESK_TOKEN),
+            ("client_id", Sandbox::ZENDESK_CLIENT_ID),
+            ("client_secret", Sandbox::SECRET),
         ],
         ProviderKind::Sunco => vec![
             ("base_url", base),

@@ -148,6 +148,11 @@ fn a_sandbox_has_the_users_of_a_file_and_a_configuration_that_fits_it() {
     let mut said = String::new();
     let mut out = BufReader::new(child.stdout.take().unwrap());
     out.read_line(&mut said).unwrap();
+    // A newcomer's first look at it warns of nothing.
+    let checked = world.call(&["check", "--config", "its.toml"]).code(0);
+    let told = checked.says("user 361808000001, role admin");
+    let all = format!("{}{}", told.out, told.err);
+    assert!(!all.contains("warning"), "{all}");
     // Its users have addresses, as the topic says.
     for (by, id, account) in [
         ("customer", "11", "acme"),
