@@ -322,7 +322,9 @@ impl Lane {
     fn gone_since(&self, row: &Row) -> Option<&'static str> {
         let provider = &self.accounts[row.account].provider;
         let is_own = matches!(provider.kind(), ProviderKind::Own(_));
-        let is_last = row.step().is_some_and(|it| provider.unknown_when_gone(it));
+        // What this run did before a permanent deletion leaves the user there.
+        let ends_so = |it: &Step| *it != Step::PermanentlyDelete && provider.unknown_when_gone(*it);
+        let is_last = row.step().as_ref().is_some_and(ends_so);
         match &row.task {
             // A first step may delete for good whom another had prepared.
             _ if row.at_step > 0 && is_own => {
