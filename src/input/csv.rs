@@ -45,6 +45,8 @@ pub(super) struct CsvRows {
     problem: Option<RowProblem>,
     /// How many digits the longest id has so far.
     longest: usize,
+    /// How long the longest cell of the last column is so far, if that column decides about users.
+    longest_last: usize,
     /// The columns that records are read from.
     pub(super) places: Places,
     /// The header.
@@ -65,6 +67,7 @@ impl CsvRows {
             line,
             problem: None,
             longest: 0,
+            longest_last: 0,
             places: Places::default(),
             names: Vec::new(),
         }
@@ -84,6 +87,14 @@ impl CsvRows {
         let text = |place| trim_cell(&String::from_utf8_lossy(self.field(place))).to_owned();
         self.names = (0..self.count).map(text).collect();
         Ok(Ok(self.names.clone()))
+    }
+
+    /// The cell that a file which is cut short ends in, if it decides about users: of the id, the account or
+    /// the action.
+    fn last_cell(&self) -> &[u8] {
+        let last = self.names.len().checked_sub(1);
+        let last = last.filter(|last| self.places[..3].contains(&Some(*last)));
+        last.map_or(&[], |last| self.field(last).trim_ascii())
     }
 
     /// Whether the record has several cells, and nothing in any of them.
@@ -227,7 +238,7 @@ impl CsvRows {
         self.problem = None;
         self.count = 0;
         let mut written = 0;
-        let mut line_end_given = false;
+        let (mut line_end_given, mut last_byte) = (false, 0);
         // Bounded by the cap on the whole input: each turn consumes input, makes room up to a
         // limit, or discards what was written.
         loop {
@@ -248,6 +259,7 @@ impl CsvRows {
             if at_end {
                 line_end_given |= read > 0;
             } else {
+                last_byte = chunk[..read].last().copied().unwrap_or(last_byte);
                 self.lines.over(&chunk[..read]);
                 self.text.consume(read);
             }
@@ -273,8 +285,9 @@ impl CsvRows {
                     self.count = 0;
                 }
                 ReadRecordResult::Record | ReadRecordResult::End => {
-                    let is_cut = line_end_given && self.count < self.names.len();
-                    if is_cut && !self.is_empty_row() {
+                    let is_short = last_byte != b'"' && self.last_cell().len() < self.longest_last;
+                    let is_cut = self.count < self.names.len() || is_short;
+                    if line_end_given && is_cut && !self.is_empty_row() {
                         self.problem.get_or_insert_with(cut_short);
                     }
                     return Ok(());
@@ -323,6 +336,7 @@ impl RowReader for CsvRows {
                 if id.len() > self.longest && id.iter().all(u8::is_ascii_digit) {
                     self.longest = id.len();
                 }
+                self.longest_last = self.longest_last.max(self.last_cell().len());
                 return Ok(true);
             }
         }

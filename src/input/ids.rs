@@ -40,8 +40,8 @@ pub(super) struct IdRows {
     asides: Asides,
     /// Whether half of the lines and more hold one id and nothing else.
     are_alone: bool,
-    /// A bit for each length that ids have so far.
-    sizes: u64,
+    /// How long the longest id is so far.
+    longest: usize,
 }
 
 /// The things that were read, or passed over, that people may not expect.
@@ -89,7 +89,7 @@ impl IdRows {
         }
         Self {
             are_alone: alone * 2 >= all,
-            sizes: 0,
+            longest: 0,
             lines: LineReader::new(text),
             ids: Vec::new(),
             place: 0,
@@ -129,11 +129,10 @@ impl IdRows {
             let before = &line[..only.start];
             let is_padded = before.contains('"') && before.ends_with(char::is_whitespace);
             self.trimmed = trim_cell(line).len() < line.len() || is_padded;
-            let size = 1 << only.len().min(63);
-            if self.lines.is_cut && self.sizes.is_power_of_two() && size < self.sizes {
+            if self.lines.is_cut && only.len() < self.longest {
                 return Err(super::csv::cut_short());
             }
-            self.sizes |= size;
+            self.longest = self.longest.max(only.len());
         }
         Ok(!self.ids.is_empty())
     }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::domain::Record;
 
+use super::csv::cut_short;
 use super::decompress::Refused;
 use super::ids::Asides;
 use super::lines::{LineReader, Text};
@@ -34,6 +35,9 @@ pub(super) struct JsonRows {
     last: u8,
     /// Whether the page has had its rows.
     has_rows: bool,
+    /// How many digits the longest bare id of a line has so far, and whether the text ends in a shorter one.
+    longest: usize,
+    is_cut: bool,
     asides: Asides,
 }
 
@@ -48,6 +52,8 @@ impl JsonRows {
             open: Vec::new(),
             last: 0,
             has_rows: false,
+            longest: 0,
+            is_cut: false,
             asides: Asides::default(),
         }
     }
@@ -221,6 +227,11 @@ impl RowReader for JsonRows {
         }
         while self.lines.advance_to_text()? {
             if !self.lines.is_blank() {
+                let bare = self.lines.content().unwrap_or_default().trim_ascii();
+                if bare.iter().all(u8::is_ascii_digit) {
+                    self.is_cut = self.lines.is_cut && bare.len() < self.longest;
+                    self.longest = self.longest.max(bare.len());
+                }
                 return Ok(true);
             }
         }
@@ -232,6 +243,9 @@ impl RowReader for JsonRows {
     }
 
     fn content(&self) -> Result<Record<'_>, RowProblem> {
+        if self.is_cut {
+            return Err(cut_short());
+        }
         let json = text_of(self.lines.content()?, Field::Row)?;
         record_of(json, &self.keys)
     }
