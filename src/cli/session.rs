@@ -190,9 +190,9 @@ impl<'a> OpenRun<'a> {
 
     /// From here on signals are listened for, and what is recorded goes to the ledger.
     pub(super) async fn attach(&mut self) -> Result<(), CliError> {
-        self.signals.listen(
-            "stopping: requests in flight are being finished and recorded; a second Ctrl-C stops now",
-        )?;
+        // Short enough for a line behind the `^C` that a terminal shows.
+        self.signals
+            .listen("stopping after the requests in flight; a second Ctrl-C stops now")?;
         self.tenants.note(&absolute(&self.state.path));
         Ok(self.recorder.attach(self.writer.handle()).await?)
     }
@@ -299,9 +299,9 @@ impl<'a> OpenRun<'a> {
                 missing[usize::from(!is_looked_for)] += in_doubt.intersection_len(rows);
             }
         }
-        let [count, rows] = [count, self.state.counts().total()].map(words::grouped);
-        let ledger = self.state.path.display();
-        let mut text = format!("{ledger}: {count} of {rows} rows to send");
+        let (ledger, rows) = (self.state.path.display(), self.state.counts().total());
+        let [count, rows] = [words::grouped(count), words::count(rows, "row")];
+        let mut text = format!("{ledger}: {count} of {rows} to send");
         for (answers, what) in missing.into_iter().zip(["checked first", "sent again"]) {
             if answers > 0 {
                 let _ = write!(

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::state::{AccountState, State};
 use crate::domain::{Quota, StopKind, Sums, Time};
-use crate::words::{clock, grouped, one_line, short_duration};
+use crate::words::{clock, count, grouped, one_line, short_duration};
 
 /// The least time between two lines of one account for people.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
@@ -211,10 +211,10 @@ impl<'a> AccountLine<'a> {
             rest = format!("{rest}, ends {}", clock(end, self.at, zone));
         }
         format!(
-            "{}: {} of {} rows, {} not done{rest}",
+            "{}: {} of {}, {} not done{rest}",
             self.account,
             grouped(self.done),
-            grouped(self.rows),
+            count(self.rows, "row"),
             grouped(self.not_done),
         )
     }

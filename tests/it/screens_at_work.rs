@@ -69,7 +69,7 @@ fn all_are_as_looked_at(columns: u16) {
     all.push(shown("followed", &at_work(&other)));
     terminal.key("C-c");
     let told = terminal.until("it says what it still does", |screen| {
-        screen.contains("requests in flight are being finished") && screen.ends_with("finishing")
+        screen.contains("stopping after the requests") && screen.ends_with("finishing")
     });
     all.push(shown("Ctrl-C", &told));
     terminal.key("C-c");

@@ -153,7 +153,7 @@ fn what_becomes_of_a_missing_answer_is_said_as_it_is(
     child.kill().unwrap();
     world.finish(child);
     let done = world.call(&["resume", LEDGER]).code(0);
-    done.says(&format!("1 of 1 rows to send; 1 answer missing: {told}"));
+    done.says(&format!("1 of 1 row to send; 1 answer missing: {told}"));
 }
 
 #[test]
