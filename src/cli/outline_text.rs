@@ -102,7 +102,7 @@ pub(super) fn callers(
         }
         let identity = connection.identity.as_ref();
         for lack in identity.iter().flat_map(|it| &it.lacks) {
-            let _ = writeln!(text, "  {}", wrapped(&format!("warning: {lack}"), 4));
+            let _ = writeln!(text, "{}", wrapped(&format!("  warning: {lack}"), 4));
         }
     }
     if let Some(plan) = plan.filter(|plan| is_slower && plan.to_delete() > 0) {
@@ -148,7 +148,7 @@ fn notes(text: &mut String, setup: &Setup, account: &AccountSettings, time: Dura
     let remains = remains(account.kind(), &setup.options.include_roles);
     let short = outlived(&account.provider, time).map(|short| format!("warning: {short}"));
     for note in remains.into_iter().chain(short) {
-        let _ = writeln!(text, "  {}", wrapped(&note, 4));
+        let _ = writeln!(text, "{}", wrapped(&format!("  {note}"), 4));
     }
 }
 

@@ -11,10 +11,11 @@ use crate::support::World;
 use crate::support::terminal::Terminal;
 
 /// What is typed, one after another; behind a tab stands the answer to the question that it asks.
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 22] = [
     "check",
     "plan users.csv",
     "plan users.csv -v",
+    "plan users.csv --include-role agent",
     "plan users.csv --where 'account = chat' --max-rows 4",
     "run users.csv --progress none\t42\t43",
     "status",
