@@ -33,9 +33,9 @@ fn every_topic_is_shown_listed_and_a_man_page() {
         assert!(list.contains(&format!("  {name}")) && short.contains(name));
         let shown = world.call(&["help", name]).code(0).out;
         assert!(shown.starts_with(title), "{shown}");
-        let long = shown.lines().find(|line| line.chars().count() > 80);
-        let is_code = long.is_none_or(|line| line.starts_with("  "));
-        assert!(is_code, "{name}: {long:?}");
+        let mut long = shown.lines().filter(|line| line.chars().count() > 80);
+        let broken = long.find(|line| !line.starts_with("  {\"kind\":"));
+        assert_eq!(broken, None, "{name}: a terminal would break it");
         let page = format!("share/man{section}/userpurge-{name}.{section}");
         let page = fs::read_to_string(world.path(&page)).unwrap();
         assert!(page.starts_with(".TH userpurge-"), "{page}");
@@ -57,7 +57,8 @@ fn the_service_of_the_topic_runs_every_night() {
     let world = World::of_users(2);
     let rows = "id,account,action\n1,acme,delete\n2,acme,delete\n";
     world.write("export.csv", rows);
-    let mut lines = topic("systemd").lines();
+    let text = topic("systemd").replace("\\\n  ", "");
+    let mut lines = text.lines();
     let service = lines.find_map(|it| it.strip_prefix("ExecStart=")).unwrap();
     let begin = "/bin/sh -c 'exec /usr/local/bin/userpurge ";
     let command = service.strip_prefix(begin).unwrap();
