@@ -138,7 +138,7 @@ impl AccountSettings {
         let title = self.kind().title();
         let Some((step, quota)) = limit else {
             let jobs = self.limits.many?.jobs_max;
-            return Some(format!("{title}'s jobs take as long, {jobs} at a time"));
+            return Some(format!("{title}'s jobs take that long, {jobs} at a time"));
         };
         let usual = self.provider.file().and_then(|file| file.defaults());
         let usual = usual.unwrap_or_else(|| provider::defaults(self.kind()));

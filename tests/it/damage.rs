@@ -226,7 +226,7 @@ fn a_wrong_id_column_is_named_with_the_right_one_and_a_run_refuses_it() {
         no wait
         7
       left after it: the text in closed tickets (redact or delete those first), and
-        the user at Sunshine Conversations, who is deleted there
+        the user at Sunshine Conversations (delete that user there)
     No limit makes this wait.
 
     Not sent (more with `-v` and `--json`):

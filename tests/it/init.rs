@@ -111,7 +111,7 @@ fn piped_answers_make_a_commented_file_for_its_owner_alone_and_check_tries_it() 
         .replace(base.strip_prefix("http://").unwrap(), "sandbox");
     insta::assert_snapshot!(told, @r"
     chat: Sunshine Conversations at sandbox/5963c0d619a30a2e00de36b8, as Sandbox, role key of this app
-      rights: a key that is taken may delete users of its app
+      rights: an accepted key may delete users of its app
       limits: the answer does not tell any
     crm: Zoho CRM at sandbox/5725767, as Seller 5725767000000411001, user 5725767000000411001, role Administrator
       rights: not told beforehand; needed are the scopes ZohoCRM.users.DELETE and ZohoCRM.users.READ, and a profile that may manage users
@@ -486,7 +486,7 @@ fn check_names_rights_limits_and_what_ends_and_the_same_as_json() {
           limits: 700/1m, 699 requests left, anew in [n] s
           warning: Zendesk no longer creates API tokens, turns off one that nobody used for 30 days, and takes none from 2027-04-30 on; make an OAuth client with the grant `client_credentials` in Admin Center > Apps and integrations > APIs > OAuth clients, and write `client_id` and `client_secret` instead of `email` and `api_token`
         chat: Sunshine Conversations at sandbox/5963c0d619a30a2e00de36b8, as Sandbox, role key of this app
-          rights: a key that is taken may delete users of its app
+          rights: an accepted key may delete users of its app
           limits: the answer does not tell any
         crm: Zoho CRM at sandbox/5725767, as Seller 5725767000000411001, user 5725767000000411001, role Administrator
           rights: not told beforehand; needed are the scopes ZohoCRM.users.DELETE and ZohoCRM.users.READ, and a profile that may manage users

@@ -75,14 +75,14 @@ fn a_plan_says_what_will_be_done_to_whom_what_will_not_and_what_to_type_next() {
         10 min
         first 361808351000, last 361808356199
       left after it: the text in closed tickets (redact or delete those first), and
-        the user at Sunshine Conversations, who is deleted there
+        the user at Sunshine Conversations (delete that user there)
     chat: Sunshine Conversations at HOST/5963c0d619a30a2e00de36b8
       delete 2 users: for good, with the conversations; cannot be undone; no wait
         first 5fe0a0f0b5e2a4001c8d0001, last 5fe0a0f0b5e2a4001c8d0002
       delete-personal-information of 1 user: clears the profile, keeps the
         conversations; cannot be undone; no wait
         kim@example.com
-      left after it: the user at Zendesk Support, who is deleted there
+      left after it: the user at Zendesk Support (delete that user there)
     crm: Zoho CRM at HOST
       delete 41 users: for good, the user's records stay; cannot be undone; no wait
         first 5725767000000400001, last 5725767000000499001
