@@ -375,6 +375,34 @@ fn a_deletion_in_the_background_is_told_as_what_it_is() {
     assert_eq!(effects.count(), 3);
 }
 
+/// Who still stands there after lost answers may be gone later: a retry settles it, whenever it comes.
+#[rstest]
+#[case("1h", None)]
+#[case("0s", Some("settled_unseen"))]
+fn lost_answers_about_a_deletion_in_the_background_are_settled_later(
+    #[case] delay: &str,
+    #[case] code: Option<&str>,
+) {
+    let world = World::of_ids("sunco", (1..=3).map(|n| id("chat", n)));
+    world.settings(json!({"order_delay": "1h"}));
+    befall(&world, &id("chat", 2), "reset-after", 2);
+    let run = run("users.csv", "chat", "delete");
+    world
+        .call(&[&run[..], &["--attempts", "2"]].concat())
+        .code(1);
+    assert_eq!(world.outcomes(LEDGER)[&2]["outcome"], "failed");
+    world.settings(json!({"order_delay": delay}));
+    world.call(&["retry", LEDGER, "--yes"]).code(0);
+    let ended = world.outcomes(LEDGER)[&2].clone();
+    assert_eq!(
+        (ended["outcome"].as_str(), ended["code"].as_str()),
+        (Some("deleted"), code)
+    );
+    let effects = world.deletions().into_iter().filter(|it| it.effect);
+    assert_eq!(effects.count(), 3);
+    assert_eq!(arrivals(&world, &id("chat", 1)), [Some(200)]);
+}
+
 /// Three users of one external id, of two brands and of none; and the states of theirs that changed.
 fn brands() -> World {
     let world = World::new();
