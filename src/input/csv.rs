@@ -97,6 +97,12 @@ impl CsvRows {
         last.map_or(&[], |last| self.field(last).trim_ascii())
     }
 
+    /// Whether a last record that ends in `last_byte`, and in no line end, lacks something. A quote closes a cell.
+    fn ends_short(&self, last_byte: u8) -> bool {
+        let is_short = last_byte != b'"' && self.last_cell().len() < self.longest_last;
+        self.count < self.names.len() || is_short
+    }
+
     /// Whether the record has several cells, and nothing in any of them.
     fn is_empty_row(&self) -> bool {
         let is_blank = |place| {
@@ -285,9 +291,7 @@ impl CsvRows {
                     self.count = 0;
                 }
                 ReadRecordResult::Record | ReadRecordResult::End => {
-                    let is_short = last_byte != b'"' && self.last_cell().len() < self.longest_last;
-                    let is_cut = self.count < self.names.len() || is_short;
-                    if line_end_given && is_cut && !self.is_empty_row() {
+                    if line_end_given && self.ends_short(last_byte) && !self.is_empty_row() {
                         self.problem.get_or_insert_with(cut_short);
                     }
                     return Ok(());

@@ -228,7 +228,7 @@ impl RowReader for JsonRows {
         while self.lines.advance_to_text()? {
             if !self.lines.is_blank() {
                 let bare = self.lines.content().unwrap_or_default().trim_ascii();
-                if bare.iter().all(u8::is_ascii_digit) {
+                if !bare.is_empty() && bare.iter().all(u8::is_ascii_digit) {
                     self.is_cut = self.lines.is_cut && bare.len() < self.longest;
                     self.longest = self.longest.max(bare.len());
                 }

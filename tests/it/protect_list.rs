@@ -63,6 +63,13 @@ fn whoever_is_on_the_list_is_spared(
 }
 
 #[rstest]
+// Cut within its last id: another user's.
+#[case(
+    "list.csv",
+    "name,id\nAda,361808351050\nBo,36180835106",
+    "line 3 of the protect list"
+)]
+#[case("list.txt", "361808351050\n36180835106", "line 2 of the protect list")]
 // Numbered, with and without a blank.
 #[case("list.txt", "1\t361808351050\n2\t361808351061\n", "running number")]
 #[case("list.txt", "1\t361808351050\n", "line 1 of the protect list")]

@@ -49,6 +49,77 @@ fn a_record_of_csv_has_the_line_it_begins_on() {
     }
 }
 
+/// A file that is cut within its last id would name another user.
+#[test]
+fn the_end_of_a_file_is_no_part_of_an_id() {
+    for (name, text, expected) in [
+        (
+            ".csv",
+            "x,id\ny,361808351050\ny,36180835105",
+            "2 361808351050, 3 cut_short",
+        ),
+        (
+            ".csv",
+            "x,id\r\ny,361808351050\r\ny,3",
+            "2 361808351050, 3 cut_short",
+        ),
+        (
+            ".tsv",
+            "id\n361808351050\n36180835105",
+            "2 361808351050, 3 cut_short",
+        ),
+        // Whole by its line end, by its quotes, or by its length.
+        (
+            ".csv",
+            "x,id\ny,361808351050\ny,36180835105\n",
+            "2 361808351050, 3 36180835105",
+        ),
+        (
+            ".csv",
+            "x,id\ny,361808351050\ny,\"36180835105\"",
+            "2 361808351050, 3 36180835105",
+        ),
+        (
+            ".csv",
+            "x,id\ny,361808351050\ny,361808351061",
+            "2 361808351050, 3 361808351061",
+        ),
+        (
+            ".csv",
+            "id,x\n361808351050,yes\n36180835105,y",
+            "2 361808351050, 3 36180835105",
+        ),
+        // An action that is cut short may be another one.
+        (
+            ".csv",
+            "id,action\n11,delete-personal-information\n12,delete",
+            "2 11, 3 cut_short",
+        ),
+        (
+            ".txt",
+            "361808351050\n3618083510611\n361808351072",
+            "1 361808351050, 2 3618083510611, 3 cut_short",
+        ),
+        (
+            ".jsonl",
+            "361808351050\n36180835105",
+            "1 361808351050, 2 cut_short",
+        ),
+        (
+            ".jsonl",
+            "361808351050\n36180835105\n",
+            "1 361808351050, 2 36180835105",
+        ),
+        (
+            ".jsonl",
+            "{\"id\":361808351050}\n{\"id\":36180835105}",
+            "1 361808351050, 2 36180835105",
+        ),
+    ] {
+        assert_eq!(told(name, text), expected, "{text:?}");
+    }
+}
+
 #[test]
 fn a_row_of_csv_is_read_from_its_own_columns_or_not_at_all() {
     for (text, expected) in [
