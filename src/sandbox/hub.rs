@@ -51,6 +51,8 @@ struct Tenant {
     seeded: usize,
     /// How many of Zoho's requests are under way.
     in_flight: u32,
+    /// The users about whom Zendesk's deletions are under way; each as often as those are.
+    at_work: Vec<String>,
 }
 
 /// A provider's behaviour at one tenant, without IO and clock.
@@ -155,6 +157,7 @@ impl Sandbox {
                 faults: FaultPlan::default(),
                 seeded: 0,
                 in_flight: 0,
+                at_work: Vec::new(),
             };
             if name == Self::DEFAULT && self.options.has_demo_users {
                 tenant.seed(&demo_users()?, now)?;
@@ -176,6 +179,9 @@ impl Sandbox {
             tenant.in_flight += 1;
             request.in_flight = tenant.in_flight;
         }
+        let users = deletes(request);
+        request.meets_another = users.iter().any(|user| tenant.at_work.contains(user));
+        tenant.at_work.extend(users);
         let latency = tenant.settings.latency;
         let whole = latency.draw(&mut self.random);
         // Its quota is counted somewhere between sending and answer.
@@ -186,10 +192,15 @@ impl Sandbox {
     /// Takes note that a request has its answer.
     pub(super) fn leave(&mut self, request: &Request, now: Time) {
         let name = request.tenant.as_deref().unwrap_or_default();
-        if is_counted(request)
-            && let Ok(tenant) = self.tenant(name, now)
-        {
+        let Ok(tenant) = self.tenant(name, now) else {
+            return;
+        };
+        if is_counted(request) {
             tenant.in_flight = tenant.in_flight.saturating_sub(1);
+        }
+        for user in deletes(request) {
+            let at = tenant.at_work.iter().position(|it| *it == user);
+            at.map(|at| tenant.at_work.swap_remove(at));
         }
     }
 
@@ -406,6 +417,13 @@ impl Tenant {
 /// Whether a request counts towards Zoho's concurrency. Those for tokens go to another server.
 fn is_counted(request: &Request) -> bool {
     request.path.starts_with("/crm/")
+}
+
+/// The users whom a request deletes at Zendesk, which wants those about one user one after another.
+fn deletes(request: &Request) -> Vec<String> {
+    let is_its = request.call.deletes() && request.provider == Some(ProviderKind::Zendesk);
+    let users = request.users().iter().chain(&request.user).cloned();
+    users.filter(|_| is_its).collect()
 }
 
 /// Has `reply` name another user in place of the one it is about: the last character differs.

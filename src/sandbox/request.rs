@@ -140,6 +140,8 @@ pub(super) struct Request {
     pub(super) base_url: String,
     /// How many requests of this tenant and provider are under way, this one included.
     pub(super) in_flight: u32,
+    /// Whether it deletes a user whose deletion another request is about, which came before and is under way.
+    pub(super) meets_another: bool,
     /// Whose path it is; `None`: no provider's.
     pub(super) provider: Option<ProviderKind>,
     pub(super) call: Call,
@@ -163,6 +165,7 @@ impl Request {
             path,
             base_url: String::new(),
             in_flight: 1,
+            meets_another: false,
             provider: None,
             call: Call::Unknown,
             pattern: "",

@@ -342,6 +342,45 @@ fn a_conflict_with_a_lost_request_of_ours_settles_nothing(
     assert_eq!(effects.count(), 3);
 }
 
+/// What a killed process had sent may still be at work when the next one sends the same again.
+#[test]
+fn a_request_that_meets_one_of_a_killed_process_is_settled_by_a_look() {
+    let world = World::of_users(3);
+    befall(&world, "2", "slow", 1);
+    let mut child = world.start(&RUN);
+    world.until("all three are deleted", || {
+        world.deletions().iter().filter(|call| call.effect).count() == 3
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // Its answer takes a minute, and nobody waits for it any more.
+    world.call(&["resume", LEDGER, "--attempts", "2"]).code(0);
+    assert_eq!(arrivals(&world, "2"), [Some(200), Some(409), Some(409)]);
+    let ended = world.outcomes(LEDGER)[&2].clone();
+    assert_eq!(
+        (&ended["outcome"], &ended["settled"]),
+        (&json!("deleted"), &json!(true))
+    );
+    assert_eq!(state(&world, "2"), "soft-deleted");
+}
+
+/// No two requests about one user are under way at once, though many are about all: none is refused.
+#[test]
+fn rows_of_one_user_never_meet() {
+    let world = World::of_users(20);
+    world.settings(json!({"latency": "1ms..30ms"}));
+    let actions = ["delete", "permanently-delete", "purge"];
+    let rows = (1..=20).flat_map(|n| actions.map(|action| format!("{n},{action}\n")));
+    world.write(
+        "users.csv",
+        format!("id,action\n{}", rows.collect::<String>()),
+    );
+    world.call(&["run", "users.csv", "--account", "acme", "--yes"]);
+    let log = world.deletions();
+    assert!(log.iter().all(|call| call.status != Some(409)), "{log:?}");
+    assert_eq!(log.iter().filter(|call| call.effect).count(), 40);
+}
+
 /// Sunshine Conversations deletes in the background. Who can be read meanwhile still stands, and is deleted
 /// by this run all the same once nobody is there any more.
 #[test]

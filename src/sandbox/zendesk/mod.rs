@@ -130,7 +130,12 @@ impl Support {
         let suffices = |one: &str| one == word || one == format!("users:{word}");
         let may = context.settings.zendesk.caller_role >= least
             && scope.is_none_or(|scope| scope.split(' ').any(suffices));
-        (!may).then(|| refused("forbidden"))
+        if !may {
+            return Some(refused("forbidden"));
+        }
+        // "Requests shouldn't be talking about the same resources."
+        let is_alone = request.user.is_some() && request.meets_another;
+        is_alone.then(|| refused("conflict"))
     }
 
     /// `POST /oauth/tokens`: client credentials or a refresh token, as JSON.
