@@ -325,13 +325,15 @@ impl Lane {
         // What this run did before a permanent deletion leaves the user there.
         let ends_so = |it: &Step| *it != Step::PermanentlyDelete && provider.unknown_when_gone(*it);
         let is_last = row.step().as_ref().is_some_and(ends_so);
+        // No other row of the user has that step.
+        let is_only = row.step() == Some(Step::Delete);
         match &row.task {
             // A first step may delete for good whom another had prepared.
             _ if row.at_step > 0 && is_own => {
                 Some("the user is gone since the step before, which was confirmed for this row")
             }
             // One who still stood after it was sent once more: providers may delete in the background.
-            task if task.soft_deleted && !task.again && is_last => {
+            task if task.soft_deleted && is_last && (is_only || !task.again) => {
                 Some("the user is gone since the deletion that was confirmed for this row before")
             }
             _ => None,

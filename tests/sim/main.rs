@@ -117,7 +117,7 @@ const FOUND: [(u64, &str); 18] = [
 
 /// The same of seeds whose fault needs what is drawn apart, such as small bounds. What is drawn behind that may
 /// change what they meet.
-const FOUND_SINCE: [(u64, &str); 4] = [
+const FOUND_SINCE: [(u64, &str); 5] = [
     (
         21_037_580,
         "a verification that began no later than the run had ended was killed, and nobody counted its reads",
@@ -133,6 +133,10 @@ const FOUND_SINCE: [(u64, &str); 4] = [
     (
         50_093_039,
         "two processes were killed one after the other before they began to work, and nobody counted their reads",
+    ),
+    (
+        60_003_618,
+        "a user of two rows still stood, was gone when the deletion was sent once more, and was called not found",
     ),
 ];
 
