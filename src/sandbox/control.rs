@@ -3,7 +3,7 @@
 //! | request | does |
 //! | --- | --- |
 //! | `GET requests?tenant=&user=` | the log as a JSON array of [`LogEntry`](super::LogEntry) |
-//! | `GET users?tenant=&provider=&id=` | the users as a JSON array of [`UserState`](super::UserState) |
+//! | `GET users?tenant=&provider=&id=` | the users as a JSON array of [`UserRecord`](super::UserRecord) |
 //! | `GET settings?tenant=` | the tenant's [`Settings`](super::Settings) |
 //! | `POST users` | puts the users of a [`Seed`] in |
 //! | `POST settings` | lays its fields over the settings of its `tenant` |
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use super::hub::Sandbox;
 use super::reply::{Reply, json, ok};
-use super::request::Request;
+use super::request::SandboxRequest;
 use super::settings::SandboxError;
 use super::user::Seed;
 use crate::domain::Time;
@@ -27,7 +27,7 @@ use crate::domain::Time;
 /// Where it is reached, after the tenant's prefix.
 pub(super) const PREFIX: &str = "/_sandbox/";
 
-pub(super) fn handle(sandbox: &mut Sandbox, request: &Request, now: Time) -> Reply {
+pub(super) fn handle(sandbox: &mut Sandbox, request: &SandboxRequest, now: Time) -> Reply {
     let what = request.path.strip_prefix(PREFIX).unwrap_or_default();
     let tenant = request.query("tenant").or_else(|| request.tenant.clone());
     let tenant = tenant.as_deref();
@@ -51,7 +51,7 @@ pub(super) fn handle(sandbox: &mut Sandbox, request: &Request, now: Time) -> Rep
 fn change(
     sandbox: &mut Sandbox,
     what: &str,
-    request: &Request,
+    request: &SandboxRequest,
     now: Time,
 ) -> Result<(), SandboxError> {
     let body = if request.body().is_empty() && what == "reset" {
@@ -94,7 +94,7 @@ fn to_json(value: &impl Serialize) -> Reply {
     }
 }
 
-fn requests(sandbox: &Sandbox, tenant: Option<&str>, request: &Request) -> Reply {
+fn requests(sandbox: &Sandbox, tenant: Option<&str>, request: &SandboxRequest) -> Reply {
     let mut entries = sandbox.log(tenant);
     if let Some(user) = request.query("user") {
         entries.retain(|entry| entry.concerns(&user));
@@ -102,7 +102,12 @@ fn requests(sandbox: &Sandbox, tenant: Option<&str>, request: &Request) -> Reply
     to_json(&entries)
 }
 
-fn users(sandbox: &mut Sandbox, tenant: Option<&str>, request: &Request, now: Time) -> Reply {
+fn users(
+    sandbox: &mut Sandbox,
+    tenant: Option<&str>,
+    request: &SandboxRequest,
+    now: Time,
+) -> Reply {
     let mut states = sandbox.users(tenant, now);
     if let Some(provider) = request.query("provider") {
         states.retain(|state| state.provider.name() == provider);

@@ -11,9 +11,9 @@ use super::faults::Fault;
 use super::hub::{Context, Machine, Sandbox};
 use super::reply::{Reply, changed, json, ok, seconds_up, text, with};
 use super::request::Call;
-use super::request::Request;
-use super::settings::{SandboxError, Window};
-use super::user::{State, User, UserSeed};
+use super::request::SandboxRequest;
+use super::settings::{AcceptedWindow, SandboxError};
+use super::user::{User, UserSeed, UserStatus};
 use crate::domain::Time;
 use crate::provider::ProviderFile;
 
@@ -22,7 +22,7 @@ use crate::provider::ProviderFile;
 pub(super) struct Desk {
     file: Arc<ProviderFile>,
     users: BTreeMap<String, User>,
-    account: Window,
+    account: AcceptedWindow,
 }
 
 impl Desk {
@@ -30,14 +30,14 @@ impl Desk {
         Self {
             file,
             users: BTreeMap::new(),
-            account: Window::default(),
+            account: AcceptedWindow::default(),
         }
     }
 
     /// Whether a user can be read. A deletion that was only ordered is done some time later.
     fn is_active(&self, user: &str, context: &Context) -> bool {
         self.users.get(user).is_some_and(|user| match user.state {
-            State::Deleted => context.now < user.since.after(context.settings.order_delay),
+            UserStatus::Deleted => context.now < user.since.after(context.settings.order_delay),
             _ => true,
         })
     }
@@ -47,7 +47,7 @@ impl Desk {
         let user = self
             .users
             .get(id)
-            .filter(|user| user.state != State::Deleted);
+            .filter(|user| user.state != UserStatus::Deleted);
         let done = user.map_or(0, |user| user.changes as usize);
         let steps = asked
             .iter()
@@ -70,9 +70,9 @@ impl Desk {
         }
         if let Some(user) = self.users.get_mut(id) {
             let state = if is_last {
-                State::Deleted
+                UserStatus::Deleted
             } else {
-                State::Inactive
+                UserStatus::Inactive
             };
             user.change(state, context.now);
             if !is_later {
@@ -110,14 +110,18 @@ impl Desk {
 
 impl Machine for Desk {
     fn seed(&mut self, seed: &UserSeed, now: Time) -> Result<(), SandboxError> {
-        let state = State::named(
+        let state = UserStatus::named(
             &seed.state,
-            &[State::Active, State::Inactive, State::Deleted],
+            &[
+                UserStatus::Active,
+                UserStatus::Inactive,
+                UserStatus::Deleted,
+            ],
         );
-        let state = state.unwrap_or(State::Active);
+        let state = state.unwrap_or(UserStatus::Active);
         let mut user = User::new(seed.clone(), "", state, now);
         // One who is inactive has the first step behind them.
-        user.changes = (state == State::Inactive).into();
+        user.changes = (state == UserStatus::Inactive).into();
         self.users.insert(seed.id.clone(), user);
         Ok(())
     }
@@ -126,7 +130,7 @@ impl Machine for Desk {
         self.users.values().cloned().collect()
     }
 
-    fn tell(&self, request: &mut Request) {
+    fn tell(&self, request: &mut SandboxRequest) {
         let asked = asked(&self.file, request);
         let Some((name, user)) = asked.first() else {
             return;
@@ -141,7 +145,7 @@ impl Machine for Desk {
         request.user = Some(user.clone()).filter(|user| !user.is_empty());
     }
 
-    fn handle(&mut self, request: &Request, context: &Context) -> Reply {
+    fn handle(&mut self, request: &SandboxRequest, context: &Context) -> Reply {
         let reply = self.answer(request, context);
         let file = Arc::clone(&self.file);
         let Some((quota, _)) = file.stated_limit() else {
@@ -157,7 +161,7 @@ impl Machine for Desk {
         })
     }
 
-    fn refusal(&mut self, fault: Fault, _: &Request, _: &Context) -> Option<Reply> {
+    fn refusal(&mut self, fault: Fault, _: &SandboxRequest, _: &Context) -> Option<Reply> {
         let none = json!({});
         Some(match fault {
             Fault::Error500 => json(500, &none),
@@ -176,7 +180,7 @@ impl Machine for Desk {
 
 impl Desk {
     /// The answer but for the headers of the limit.
-    fn answer(&mut self, request: &Request, context: &Context) -> Reply {
+    fn answer(&mut self, request: &SandboxRequest, context: &Context) -> Reply {
         let file = Arc::clone(&self.file);
         let asked = asked(&file, request);
         let Some((first, user)) = asked.first() else {
@@ -226,7 +230,7 @@ impl Desk {
 }
 
 /// The possible meanings of `request` by `file`, and the user each is about.
-fn asked<'f>(file: &'f ProviderFile, request: &Request) -> Vec<(&'f str, String)> {
+fn asked<'f>(file: &'f ProviderFile, request: &SandboxRequest) -> Vec<(&'f str, String)> {
     let path = request.file_path().unwrap_or_default();
     let query = request.sent.uri().query().unwrap_or_default();
     file.asked((request.sent.method(), path, query), request.body())

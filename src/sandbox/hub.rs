@@ -14,12 +14,12 @@ use super::faults::{Fault, FaultPlan, LONG_WAIT_SECS, PlannedFault};
 use super::file::Desk;
 use super::reply::{self, Reply, has_effect};
 use super::request::LogEntry;
-use super::request::Request;
+use super::request::SandboxRequest;
 use super::settings::Settings;
 use super::settings::{SandboxError, SandboxOptions};
 use super::stock::demo_users;
 use super::sunco::Conversations;
-use super::user::{Seed, User, UserSeed, UserState};
+use super::user::{Seed, User, UserRecord, UserSeed};
 use super::zendesk::Support;
 use super::zoho::Crm;
 use crate::domain::{ProviderKind, Time};
@@ -30,7 +30,7 @@ use crate::provider::ProviderFile;
 #[derive(Debug)]
 pub struct Sandbox {
     options: SandboxOptions,
-    tenants: BTreeMap<String, Tenant>,
+    tenants: BTreeMap<String, SandboxTenant>,
     /// The newest requests, oldest first.
     log: VecDeque<LogEntry>,
     /// How many requests were carried out.
@@ -40,7 +40,7 @@ pub struct Sandbox {
 
 /// One tenant, with users, quotas and settings of its own.
 #[derive(Debug)]
-struct Tenant {
+struct SandboxTenant {
     settings: Settings,
     /// Of the providers from files, those that were asked for.
     machines: BTreeMap<ProviderKind, Box<dyn Machine>>,
@@ -64,13 +64,18 @@ pub(super) trait Machine: fmt::Debug + Send {
     fn users(&mut self, context: &Context) -> Vec<User>;
 
     /// Says in `request` what it asks for and of whom, where the table of paths does not.
-    fn tell(&self, _request: &mut Request) {}
+    fn tell(&self, _request: &mut SandboxRequest) {}
 
     /// Carries `request` out.
-    fn handle(&mut self, request: &Request, context: &Context) -> Reply;
+    fn handle(&mut self, request: &SandboxRequest, context: &Context) -> Reply;
 
     /// The provider's own words where `fault` has it refuse `request`; `None`: it is none of its own.
-    fn refusal(&mut self, fault: Fault, request: &Request, _context: &Context) -> Option<Reply> {
+    fn refusal(
+        &mut self,
+        fault: Fault,
+        request: &SandboxRequest,
+        _context: &Context,
+    ) -> Option<Reply> {
         reply::refusal(request.provider?, fault.name())
     }
 }
@@ -124,7 +129,7 @@ impl Sandbox {
 
     /// Carries `request` out at `now`, a provider's or one of `/_sandbox/`, and logs it.
     pub fn handle(&mut self, request: &http::Request<Bytes>, now: Time) -> Delivery {
-        let request = Request::of(request.clone());
+        let request = SandboxRequest::of(request.clone());
         if request.path.starts_with(control::PREFIX) {
             return Delivery::Whole(control::handle(self, &request, now));
         }
@@ -132,7 +137,7 @@ impl Sandbox {
     }
 
     /// The tenant `name`, made if it is new.
-    fn tenant(&mut self, name: &str, now: Time) -> Result<&mut Tenant, SandboxError> {
+    fn tenant(&mut self, name: &str, now: Time) -> Result<&mut SandboxTenant, SandboxError> {
         let name = if name.is_empty() { Self::DEFAULT } else { name };
         if !self.tenants.contains_key(name) {
             let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
@@ -150,7 +155,7 @@ impl Sandbox {
                 (ProviderKind::Sunco, Box::new(Conversations::default())),
                 (ProviderKind::Zoho, Box::new(Crm::new(name))),
             ];
-            let mut tenant = Tenant {
+            let mut tenant = SandboxTenant {
                 settings: self.options.settings.clone(),
                 machines: own.into(),
                 files: self.options.files.clone(),
@@ -170,7 +175,11 @@ impl Sandbox {
 
     /// Takes note of a request's arrival and says how long it travels until it is carried out, and
     /// how long its answer does. Every arrival is followed by one [`Sandbox::leave`].
-    pub(super) fn arrive(&mut self, request: &mut Request, now: Time) -> (Duration, Duration) {
+    pub(super) fn arrive(
+        &mut self,
+        request: &mut SandboxRequest,
+        now: Time,
+    ) -> (Duration, Duration) {
         let name = request.tenant.clone().unwrap_or_default();
         let Ok(tenant) = self.tenant(&name, now) else {
             return Default::default();
@@ -190,7 +199,7 @@ impl Sandbox {
     }
 
     /// Takes note that a request has its answer.
-    pub(super) fn leave(&mut self, request: &Request, now: Time) {
+    pub(super) fn leave(&mut self, request: &SandboxRequest, now: Time) {
         let name = request.tenant.as_deref().unwrap_or_default();
         let Ok(tenant) = self.tenant(name, now) else {
             return;
@@ -205,7 +214,7 @@ impl Sandbox {
     }
 
     /// Carries `request` out, or has a fault befall it, and remembers it.
-    pub(super) fn carry_out(&mut self, request: &Request, now: Time) -> Delivery {
+    pub(super) fn carry_out(&mut self, request: &SandboxRequest, now: Time) -> Delivery {
         let name = request.tenant.as_deref().unwrap_or_default();
         let name = if name.is_empty() { Self::DEFAULT } else { name };
         let mut request = request.clone();
@@ -260,7 +269,7 @@ impl Sandbox {
     }
 
     /// The users of one tenant or (`None`) of all, as they stand.
-    pub fn users(&mut self, tenant: Option<&str>, now: Time) -> Vec<UserState> {
+    pub fn users(&mut self, tenant: Option<&str>, now: Time) -> Vec<UserRecord> {
         self.tenants
             .iter_mut()
             .filter(|(name, _)| tenant.is_none_or(|tenant| tenant == *name))
@@ -302,7 +311,7 @@ impl Sandbox {
     }
 }
 
-impl Tenant {
+impl SandboxTenant {
     /// Puts users in.
     fn seed(&mut self, seed: &Seed, now: Time) -> Result<(), SandboxError> {
         self.seeded += seed.users.values().map(Vec::len).sum::<usize>();
@@ -336,7 +345,7 @@ impl Tenant {
     }
 
     /// All users as they stand at `now`.
-    fn states(&mut self, name: &str, now: Time) -> Vec<UserState> {
+    fn states(&mut self, name: &str, now: Time) -> Vec<UserRecord> {
         let context = Context {
             tenant: name,
             settings: &self.settings,
@@ -352,7 +361,7 @@ impl Tenant {
     /// Carries `request` out, or has a fault befall it; says whether it had an effect, and the fault.
     fn carry_out(
         &mut self,
-        request: &Request,
+        request: &SandboxRequest,
         name: &str,
         now: Time,
     ) -> (Delivery, bool, Option<Fault>) {
@@ -401,7 +410,7 @@ impl Tenant {
     }
 
     /// The fault that hits `request`; `None`: nothing.
-    fn fault(&mut self, request: &Request) -> Option<Fault> {
+    fn fault(&mut self, request: &SandboxRequest) -> Option<Fault> {
         let faults = &self.settings.faults;
         if !(request.call.deletes() || (faults.reads && request.provider.is_some())) {
             return None;
@@ -415,19 +424,19 @@ impl Tenant {
 }
 
 /// Whether a request counts towards Zoho's concurrency. Those for tokens go to another server.
-fn is_counted(request: &Request) -> bool {
+fn is_counted(request: &SandboxRequest) -> bool {
     request.path.starts_with("/crm/")
 }
 
 /// The users whom a request deletes at Zendesk, which wants those about one user one after another.
-fn deletes(request: &Request) -> Vec<String> {
+fn deletes(request: &SandboxRequest) -> Vec<String> {
     let is_its = request.call.deletes() && request.provider == Some(ProviderKind::Zendesk);
     let users = request.users().iter().chain(&request.user).cloned();
     users.filter(|_| is_its).collect()
 }
 
 /// Has `reply` name another user in place of the one it is about: the last character differs.
-fn name_another(reply: &mut Reply, request: &Request) {
+fn name_another(reply: &mut Reply, request: &SandboxRequest) {
     let Some(user) = request.user.as_deref().filter(|user| !user.is_empty()) else {
         return;
     };

@@ -47,8 +47,8 @@ pub use reply::Reply;
 pub use request::{Call, LogEntry};
 pub use server::Running;
 pub use settings::{
-    Latency, QuotaMode, SandboxError, SandboxOptions, Settings, SuncoSettings, ZendeskCaller,
-    ZendeskSettings, ZohoSettings,
+    Latency, QuotaMode, SandboxError, SandboxOptions, Settings, SuncoSandbox, ZendeskCaller,
+    ZendeskSandbox, ZohoSandbox,
 };
 pub use stock::{DEMO_ACCOUNTS, DEMO_CSV, Stock, config};
-pub use user::{Seed, State, UserSeed, UserState};
+pub use user::{Seed, UserRecord, UserSeed, UserStatus};

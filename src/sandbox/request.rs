@@ -130,7 +130,7 @@ impl LogEntry {
 
 /// A request as it arrived, and what it asks.
 #[derive(Debug, Clone)]
-pub(super) struct Request {
+pub(super) struct SandboxRequest {
     pub(super) sent: http::Request<Bytes>,
     /// The tenant its path names with `/t/{name}`; `None`: it has no such prefix.
     pub(super) tenant: Option<String>,
@@ -155,7 +155,7 @@ pub(super) struct Request {
     pub(super) app: String,
 }
 
-impl Request {
+impl SandboxRequest {
     pub(super) fn of(sent: http::Request<Bytes>) -> Self {
         let (tenant, path) = tenant_of(sent.uri().path());
         let (tenant, path) = (tenant.map(str::to_owned), path.to_owned());

@@ -21,7 +21,7 @@ use super::control;
 use super::hub::{Delivery, Sandbox};
 use super::reply::Reply;
 use super::request::LogEntry;
-use super::request::Request;
+use super::request::SandboxRequest;
 use super::settings::{SandboxError, SandboxOptions};
 use crate::domain::Time;
 
@@ -58,7 +58,7 @@ impl Shared {
     }
 
     /// Lets a request travel, carries it out, and lets the answer travel.
-    async fn exchange(&self, mut request: Request) -> Delivery {
+    async fn exchange(&self, mut request: SandboxRequest) -> Delivery {
         let (there, back) = self.sandbox().arrive(&mut request, Time::now());
         self.wait(there).await;
         let delivery = self.sandbox().carry_out(&request, Time::now());
@@ -80,7 +80,7 @@ async fn serve(
     let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    let request = Request::of(http::Request::from_parts(parts, body));
+    let request = SandboxRequest::of(http::Request::from_parts(parts, body));
     if request.path.starts_with(control::PREFIX) {
         return control::handle(&mut shared.sandbox(), &request, Time::now()).map(Body::from);
     }

@@ -111,11 +111,11 @@ pub struct Settings {
     #[serde(with = "span::required")]
     pub order_delay: Duration,
     /// The settings of Zendesk Support.
-    pub zendesk: ZendeskSettings,
+    pub zendesk: ZendeskSandbox,
     /// The settings of Sunshine Conversations.
-    pub sunco: SuncoSettings,
+    pub sunco: SuncoSandbox,
     /// The settings of Zoho CRM.
-    pub zoho: ZohoSettings,
+    pub zoho: ZohoSandbox,
 }
 
 /// The result of a quota at a tenant: scaled, and with its mode.
@@ -141,7 +141,7 @@ pub enum QuotaMode {
 /// The settings of Zendesk Support.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ZendeskSettings {
+pub struct ZendeskSandbox {
     /// The account's limit, for every request under `/api/v2`.
     pub quota: Quota,
     /// The limit of permanent deletions.
@@ -181,7 +181,7 @@ pub enum ZendeskCaller {
 /// The settings of Sunshine Conversations.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct SuncoSettings {
+pub struct SuncoSandbox {
     /// The app's limit. The vendor publishes no number; this one is made up.
     pub quota: Quota,
 }
@@ -189,7 +189,7 @@ pub struct SuncoSettings {
 /// The settings of Zoho CRM.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ZohoSettings {
+pub struct ZohoSandbox {
     /// The org's credits, one per request.
     pub credits: Quota,
     /// How many access tokens one refresh token gives.
@@ -331,12 +331,12 @@ kept_as_text!(Latency);
 /// Counts accepted requests against one quota, which may change from request to request. **Invariant**:
 /// no span ever accepts more than the limit it is asked with.
 #[derive(Debug, Default)]
-pub(super) struct Window {
+pub(super) struct AcceptedWindow {
     /// When the requests that still count were accepted, oldest first.
     taken: VecDeque<Time>,
 }
 
-impl Window {
+impl AcceptedWindow {
     /// Accepts a request at `now`, or says how long until one would be accepted.
     pub(super) fn take(&mut self, limit: Limit, now: Time) -> Result<(), Duration> {
         let now = self.settle(limit, now);

@@ -15,9 +15,9 @@ use serde_json::{Value, json};
 use super::hub::{Context, Machine, Sandbox};
 use super::reply::{self, Reply, changed, ok};
 use super::request::Call;
-use super::request::Request;
-use super::settings::{SandboxError, Window};
-use super::user::{State, User, UserSeed};
+use super::request::SandboxRequest;
+use super::settings::{AcceptedWindow, SandboxError};
+use super::user::{User, UserSeed, UserStatus};
 use crate::domain::{ProviderKind, Time};
 
 /// The scope of each key, by what its id begins with, which a JWT has to claim.
@@ -36,7 +36,7 @@ pub(super) struct Conversations {
     users: BTreeMap<String, User>,
     /// The ids of the users with an external id, by it and the brand.
     by_external_id: BTreeMap<(String, String), String>,
-    app: Window,
+    app: AcceptedWindow,
 }
 
 impl Conversations {
@@ -51,7 +51,9 @@ impl Conversations {
         let delay = context.settings.order_delay;
         let is_left = |at: Time| context.now < at.after(delay);
         let user = self.users.get_mut(id);
-        user.filter(|user| user.state != State::Deleted || user.changed_at.is_some_and(is_left))
+        user.filter(|user| {
+            user.state != UserStatus::Deleted || user.changed_at.is_some_and(is_left)
+        })
     }
 }
 
@@ -65,7 +67,7 @@ impl Machine for Conversations {
         if length.is_some_and(|length| !(1..=EXTERNAL_ID_MAX).contains(&length)) {
             return Err(refuse("its external id must have 1 to 1024 characters"));
         }
-        let state = State::named(&seed.state, &[State::Active, State::Deleted])
+        let state = UserStatus::named(&seed.state, &[UserStatus::Active, UserStatus::Deleted])
             .ok_or_else(|| refuse("its state must be active or deleted"))?;
         if let Some(external) = &seed.external_id {
             let external = (external.clone(), seed.brand.clone());
@@ -80,7 +82,7 @@ impl Machine for Conversations {
         self.users.values().cloned().collect()
     }
 
-    fn handle(&mut self, request: &Request, context: &Context) -> Reply {
+    fn handle(&mut self, request: &SandboxRequest, context: &Context) -> Reply {
         let limit = context.settings.limit(context.settings.sunco.quota);
         if self.app.take(limit, context.now).is_err() {
             return fixed("throttle");
@@ -114,8 +116,10 @@ impl Machine for Conversations {
             return fixed("not found");
         };
         let becomes = match request.call {
-            Call::Delete => State::Deleted,
-            Call::DeletePersonalInformation if user.state == State::Active => State::Cleared,
+            Call::Delete => UserStatus::Deleted,
+            Call::DeletePersonalInformation if user.state == UserStatus::Active => {
+                UserStatus::Cleared
+            }
             _ => user.state,
         };
         let is_changed = becomes != user.state;
@@ -132,12 +136,12 @@ impl Machine for Conversations {
 
 impl Conversations {
     /// Those who have an e-mail identity.
-    fn search(&self, request: &Request) -> Reply {
+    fn search(&self, request: &SandboxRequest) -> Reply {
         let [email] = request.ids.as_slice() else {
             return fixed("no address");
         };
         let has_it = |user: &&User| {
-            user.state == State::Active && user.email("guest").eq_ignore_ascii_case(email)
+            user.state == UserStatus::Active && user.email("guest").eq_ignore_ascii_case(email)
         };
         let users: Vec<Value> = self.users.values().filter(has_it).map(to_json).collect();
         ok(&json!({"users": users, "meta": {"hasMore": false}}))
@@ -152,7 +156,7 @@ fn fixed(name: &str) -> Reply {
 fn to_json(user: &User) -> Value {
     // One who is being deleted shows what they had; whoever was cleared before was changed twice.
     let is_whole =
-        user.state == State::Active || (user.state == State::Deleted && user.changes < 2);
+        user.state == UserStatus::Active || (user.state == UserStatus::Deleted && user.changes < 2);
     let (profile, metadata, identities) = if is_whole {
         let email = user.email("guest");
         (
@@ -175,7 +179,7 @@ fn to_json(user: &User) -> Value {
 }
 
 /// The scope of the good key that `request` shows; `None`: it shows none. A JWT claims its scope.
-fn scope_of(request: &Request) -> Option<String> {
+fn scope_of(request: &SandboxRequest) -> Option<String> {
     let (scheme, login, password) = request.presented();
     match scheme.as_str() {
         "basic" => {

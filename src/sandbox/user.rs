@@ -63,7 +63,7 @@ impl UserSeed {
 
 /// A user as it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UserState {
+pub struct UserRecord {
     /// The tenant.
     pub tenant: String,
     /// The provider.
@@ -73,7 +73,7 @@ pub struct UserState {
     /// The external id; `None`: there is none, or the provider has no such thing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_id: Option<String>,
-    /// The name of a [`State`].
+    /// The name of a [`UserStatus`].
     pub state: String,
     /// The role at Zendesk, the kind at Zoho; empty at Sunshine Conversations.
     pub role: String,
@@ -85,7 +85,7 @@ pub struct UserState {
 
 named! {
     /// How a user stands. No provider knows all of these. The name is the word in seeds and answers to a judge.
-    pub enum State {
+    pub enum UserStatus {
         /// All of it stands.
         Active = "active",
         /// Zoho: it may not log in.
@@ -101,8 +101,8 @@ named! {
     }
 }
 
-impl State {
-    /// The one of `states` called `name`; an empty name is [`State::Active`].
+impl UserStatus {
+    /// The one of `states` called `name`; an empty name is [`UserStatus::Active`].
     pub(super) fn named(name: &str, states: &[Self]) -> Option<Self> {
         let name = if name.is_empty() { "active" } else { name };
         states.iter().copied().find(|state| state.name() == name)
@@ -116,7 +116,7 @@ pub(super) struct User {
     pub(super) seed: UserSeed,
     /// The role at Zendesk, the kind at Zoho; empty at Sunshine Conversations.
     pub(super) role: &'static str,
-    pub(super) state: State,
+    pub(super) state: UserStatus,
     pub(super) since: Time,
     pub(super) made_at: Time,
     /// When a request last changed its state; `None`: never.
@@ -126,7 +126,7 @@ pub(super) struct User {
 
 impl User {
     /// A user as it is seeded.
-    pub(super) fn new(seed: UserSeed, role: &'static str, state: State, now: Time) -> Self {
+    pub(super) fn new(seed: UserSeed, role: &'static str, state: UserStatus, now: Time) -> Self {
         Self {
             seed,
             role,
@@ -139,7 +139,7 @@ impl User {
     }
 
     /// Has a request change its state.
-    pub(super) fn change(&mut self, state: State, now: Time) {
+    pub(super) fn change(&mut self, state: UserStatus, now: Time) {
         self.state = state;
         self.since = now;
         self.changed_at = Some(now);
@@ -153,8 +153,8 @@ impl User {
     }
 
     /// The user as a judge sees it.
-    pub(super) fn state(&self, tenant: &str, provider: ProviderKind) -> UserState {
-        UserState {
+    pub(super) fn state(&self, tenant: &str, provider: ProviderKind) -> UserRecord {
+        UserRecord {
             tenant: tenant.to_owned(),
             provider,
             id: self.seed.id.clone(),
@@ -169,7 +169,7 @@ impl User {
 
 /// Access tokens that were handed out, oldest first.
 #[derive(Debug)]
-pub(super) struct Tokens {
+pub(super) struct MintedTokens {
     /// The text and the scope of each, and when it dies.
     live: VecDeque<(String, String, Time)>,
     live_max: usize,
@@ -178,7 +178,7 @@ pub(super) struct Tokens {
     minted: u64,
 }
 
-impl Tokens {
+impl MintedTokens {
     /// No tokens yet. Of more than `live_max`, the oldest dies.
     pub(super) fn new(salt: String, live_max: usize) -> Self {
         Self {

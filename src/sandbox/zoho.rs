@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use super::hub::{Context, Machine, Sandbox};
 use super::reply::{self, Reply, ZOHO_JSON, changed, empty, text, with};
 use super::request::Call;
-use super::request::{Request, is_number};
-use super::settings::{SandboxError, Window};
-use super::user::{State, Tokens, User, UserSeed};
+use super::request::{SandboxRequest, is_number};
+use super::settings::{AcceptedWindow, SandboxError};
+use super::user::{MintedTokens, User, UserSeed, UserStatus};
 use crate::domain::{ProviderKind, Time};
 
 /// How many users a page has.
@@ -44,9 +44,9 @@ const TYPED: [&str; 2] = ["/crm/v7/", "/crm/v8/"];
 #[derive(Debug)]
 pub(super) struct Crm {
     users: BTreeMap<String, User>,
-    tokens: Tokens,
-    minted: Window,
-    credits: Window,
+    tokens: MintedTokens,
+    minted: AcceptedWindow,
+    credits: AcceptedWindow,
     /// How many users requests have deleted, for the org's cap.
     deleted: u32,
 }
@@ -66,9 +66,9 @@ impl Crm {
     pub(super) fn new(tenant: &str) -> Self {
         Self {
             users: BTreeMap::new(),
-            tokens: Tokens::new(format!("zoho {tenant}"), Self::TOKENS_MAX),
-            minted: Window::default(),
-            credits: Window::default(),
+            tokens: MintedTokens::new(format!("zoho {tenant}"), Self::TOKENS_MAX),
+            minted: AcceptedWindow::default(),
+            credits: AcceptedWindow::default(),
             deleted: 0,
         }
     }
@@ -77,12 +77,12 @@ impl Crm {
     fn put_caller(&mut self, context: &Context) {
         let id = &context.settings.zoho.caller_id;
         let seed = UserSeed::of(id);
-        let caller = || User::new(seed, "administrator", State::Active, context.now);
+        let caller = || User::new(seed, "administrator", UserStatus::Active, context.now);
         self.users.entry(id.clone()).or_insert_with(caller);
     }
 
     /// The reply that stops a request before anybody looks at its call; `None`: nothing.
-    fn turned_away(&mut self, request: &Request, context: &Context) -> Option<Reply> {
+    fn turned_away(&mut self, request: &SandboxRequest, context: &Context) -> Option<Reply> {
         let (zoho, now) = (&context.settings.zoho, context.now);
         let (scheme, token, _) = request.presented();
         match scheme.as_str() {
@@ -112,10 +112,10 @@ impl Crm {
         }
     }
 
-    fn answer(&mut self, request: &Request, context: &Context) -> Reply {
+    fn answer(&mut self, request: &SandboxRequest, context: &Context) -> Reply {
         let id = request.user.as_deref().unwrap_or_default();
         let zoho = &context.settings.zoho;
-        let readable = |user: &&User| zoho.deleted_readable || user.state != State::Deleted;
+        let readable = |user: &&User| zoho.deleted_readable || user.state != UserStatus::Deleted;
         match request.call {
             _ if request.pattern == ORG => self.org(context),
             Call::Identity => page(self.users.get(&zoho.caller_id).into_iter(), 1, request),
@@ -131,7 +131,7 @@ impl Crm {
             ),
             Call::Read if request.is_search() => {
                 let all = self.users.values();
-                let standing = all.filter(|user| user.state != State::Deleted);
+                let standing = all.filter(|user| user.state != UserStatus::Deleted);
                 page(standing, request.page(), request)
             }
             Call::Read if !(1..=Self::IDS_MAX).contains(&request.ids.len()) => refused("many ids"),
@@ -159,7 +159,7 @@ impl Crm {
         let Some(user) = self.users.get_mut(id) else {
             return unknown_user(id);
         };
-        if user.state == State::Deleted && user.role != "closed" {
+        if user.state == UserStatus::Deleted && user.role != "closed" {
             let details = json!({"json_path": "$.users[0].id", "id": id});
             return of_user(
                 400,
@@ -172,7 +172,7 @@ impl Crm {
         if let Some(refusal) = reply::refusal(ProviderKind::Zoho, user.role) {
             return refusal;
         }
-        user.change(State::Deleted, context.now);
+        user.change(UserStatus::Deleted, context.now);
         self.deleted += 1;
         // Half of the samples name the id, the other half do not.
         let is_named = digit_sum(id).is_multiple_of(2);
@@ -211,7 +211,7 @@ impl Crm {
     }
 
     /// `POST /oauth/v2/token`, its parameters in a form body or in the query.
-    fn token(&mut self, request: &Request, context: &Context) -> Reply {
+    fn token(&mut self, request: &SandboxRequest, context: &Context) -> Reply {
         let settings = context.settings;
         for (name, good, error) in [
             ("client_id", Sandbox::ZOHO_CLIENT_ID, "invalid_client"),
@@ -250,8 +250,12 @@ impl Machine for Crm {
         if !is_number(&seed.id) || seed.id.len() > Self::ID_DIGITS_MAX {
             return Err(refuse("its id must be 1 to 19 digits"));
         }
-        let states = [State::Active, State::Inactive, State::Deleted];
-        let state = State::named(&seed.state, &states)
+        let states = [
+            UserStatus::Active,
+            UserStatus::Inactive,
+            UserStatus::Deleted,
+        ];
+        let state = UserStatus::named(&seed.state, &states)
             .ok_or_else(|| refuse("its state must be active, inactive or deleted"))?;
         let role = if seed.role.is_empty() {
             KINDS[0].0
@@ -270,7 +274,7 @@ impl Machine for Crm {
         self.users.values().cloned().collect()
     }
 
-    fn handle(&mut self, request: &Request, context: &Context) -> Reply {
+    fn handle(&mut self, request: &SandboxRequest, context: &Context) -> Reply {
         self.put_caller(context);
         if request.call == Call::Token {
             // Another server, and no call of the org's.
@@ -290,7 +294,7 @@ impl Machine for Crm {
 }
 
 /// A user as the answer to `request` shows it.
-fn to_json(user: &User, request: &Request) -> Value {
+fn to_json(user: &User, request: &SandboxRequest) -> Value {
     let kind = KINDS.iter().find(|kind| kind.0 == user.role);
     let (profile, role) = match user.role {
         "administrator" => ("Administrator", "CEO"),
@@ -324,7 +328,7 @@ fn zuid(user: &User) -> String {
 }
 
 /// A page of all these users, from 1; of nobody, it is a 204 without a body.
-fn page<'a>(users: impl Iterator<Item = &'a User>, page: usize, request: &Request) -> Reply {
+fn page<'a>(users: impl Iterator<Item = &'a User>, page: usize, request: &SandboxRequest) -> Reply {
     let mut users = users.skip((page - 1) * PAGE_USERS);
     let here = users.by_ref().take(PAGE_USERS);
     let here: Vec<Value> = here.map(|user| to_json(user, request)).collect();

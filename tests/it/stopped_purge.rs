@@ -21,7 +21,7 @@ fn the_soft_deleted_rows_of_a_stopped_purge_are_told_everywhere() {
     world.until(
         "all are soft-deleted, and as many purged as the quota lets",
         || {
-            let in_file = |user: &userpurge::sandbox::UserState| {
+            let in_file = |user: &userpurge::sandbox::UserRecord| {
                 user.id.parse::<u64>().is_ok_and(|id| id <= ROWS)
             };
             let users: Vec<_> = world.users().into_iter().filter(in_file).collect();

@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 
 use userpurge::domain::{Outcome, ProviderKind};
-use userpurge::sandbox::{Seed, UserSeed, UserState};
+use userpurge::sandbox::{Seed, UserRecord, UserSeed};
 
 /// Rows of one make-up.
 const BLOCK: usize = 1_000;
@@ -228,7 +228,7 @@ impl Input {
     }
 
     /// Whether a user stands in the end as they must, or what is wrong. `None`: it is none of ours.
-    pub(crate) fn stands_right(&self, user: &UserState) -> Option<Result<(), String>> {
+    pub(crate) fn stands_right(&self, user: &UserRecord) -> Option<Result<(), String>> {
         let everybody = self.rows + 3 * BYSTANDERS;
         let number = number_of(&user.id).filter(|number| *number < everybody)?;
         let sort = self.anybody(number).sort;

@@ -10,12 +10,12 @@ use super::{LIST_MAX, refused};
 use crate::domain::Time;
 use crate::sandbox::hub::Context;
 use crate::sandbox::reply::{Reply, changed, json, ok};
-use crate::sandbox::request::Request;
+use crate::sandbox::request::SandboxRequest;
 use crate::sandbox::user::User;
 
 /// A job.
 #[derive(Debug)]
-struct Job {
+struct ServerJob {
     id: String,
     number: u64,
     /// The ids as the request named them; what is no number is no user.
@@ -31,12 +31,12 @@ struct Job {
 
 /// All jobs of an account that are not forgotten yet, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Jobs {
-    all: VecDeque<Job>,
+pub(super) struct ServerJobs {
+    all: VecDeque<ServerJob>,
     started: u64,
 }
 
-impl Jobs {
+impl ServerJobs {
     /// How long a job waits before it begins; recorded jobs waited up to five seconds.
     const QUEUED: Duration = Duration::from_secs(3);
     /// How long one item takes; recorded jobs of a hundred took about ten seconds.
@@ -58,7 +58,7 @@ impl Jobs {
     }
 
     /// Starts a job over the ids of `request` and answers with its status.
-    pub(super) fn start(&mut self, request: &Request, context: &Context) -> Reply {
+    pub(super) fn start(&mut self, request: &SandboxRequest, context: &Context) -> Reply {
         let ids = request.ids.clone();
         if ids.is_empty() {
             return refused("no ids");
@@ -76,7 +76,7 @@ impl Jobs {
         let digest = blake3::hash(format!("job {number} {}", now.as_millis()).as_bytes());
         let items = u32::try_from(ids.len()).unwrap_or(u32::MAX);
         let begins_at = now.after(context.settings.shortened(Self::QUEUED));
-        let job = Job {
+        let job = ServerJob {
             id: format!("V3-{}", &digest.to_hex()[..32]),
             number,
             ids,
@@ -95,7 +95,7 @@ impl Jobs {
     }
 
     /// The statuses of the jobs that `request` names and that are known.
-    pub(super) fn read(&self, request: &Request, context: &Context) -> Reply {
+    pub(super) fn read(&self, request: &SandboxRequest, context: &Context) -> Reply {
         if request.ids.len() > LIST_MAX {
             return refused("many ids");
         }
@@ -111,7 +111,7 @@ impl Jobs {
     }
 }
 
-impl Job {
+impl ServerJob {
     fn is_running(&self) -> bool {
         self.failed.is_none()
     }
@@ -144,7 +144,7 @@ impl Job {
             .min(self.ends_at)
     }
 
-    fn status(&self, request: &Request, context: &Context) -> Value {
+    fn status(&self, request: &SandboxRequest, context: &Context) -> Value {
         let (done, ended) = (self.results.len(), self.ends_at.timestamp());
         let (status, progress, message) = match self.failed {
             None if context.now < self.begins_at => ("queued", None, None),

@@ -12,14 +12,14 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use self::jobs::Jobs;
+use self::jobs::ServerJobs;
 use super::faults::Fault;
 use super::hub::{Context, Machine, Sandbox};
 use super::reply::{self, Reply, ok, seconds_up, text, with};
 use super::request::Call;
-use super::request::Request;
-use super::settings::{SandboxError, Window, ZendeskCaller};
-use super::user::{State, Tokens, User, UserSeed};
+use super::request::SandboxRequest;
+use super::settings::{AcceptedWindow, SandboxError, ZendeskCaller};
+use super::user::{MintedTokens, User, UserSeed, UserStatus};
 use crate::domain::{ProviderKind, Time};
 
 /// How many users or jobs a request may name.
@@ -32,12 +32,12 @@ const ME: &str = "api/v2/users/me";
 #[derive(Debug)]
 pub(super) struct Support {
     users: BTreeMap<u64, User>,
-    jobs: Jobs,
-    tokens: Tokens,
+    jobs: ServerJobs,
+    tokens: MintedTokens,
     /// The access token and the refresh token that live, of those that give new ones.
     pair: [String; 2],
-    account: Window,
-    permanent: Window,
+    account: AcceptedWindow,
+    permanent: AcceptedWindow,
     answered: u64,
 }
 
@@ -52,14 +52,19 @@ impl Support {
     /// An account with nobody but its owner.
     pub(super) fn new(tenant: &str, now: Time) -> Self {
         let id = Self::OWNER_ID;
-        let owner = User::new(UserSeed::of(id.to_string()), "admin", State::Active, now);
+        let owner = User::new(
+            UserSeed::of(id.to_string()),
+            "admin",
+            UserStatus::Active,
+            now,
+        );
         Self {
             users: BTreeMap::from([(id, owner)]),
-            jobs: Jobs::default(),
-            tokens: Tokens::new(format!("zendesk {tenant}"), Self::TOKENS_MAX),
+            jobs: ServerJobs::default(),
+            tokens: MintedTokens::new(format!("zendesk {tenant}"), Self::TOKENS_MAX),
             pair: Sandbox::ZENDESK_PAIR.map(str::to_owned),
-            account: Window::default(),
-            permanent: Window::default(),
+            account: AcceptedWindow::default(),
+            permanent: AcceptedWindow::default(),
             answered: 0,
         }
     }
@@ -68,12 +73,12 @@ impl Support {
     fn advance(&mut self, context: &Context) {
         let id = context.settings.zendesk.caller_id;
         let seed = UserSeed::of(id.to_string());
-        let caller = || User::new(seed, "admin", State::Active, context.now);
+        let caller = || User::new(seed, "admin", UserStatus::Active, context.now);
         self.users.entry(id).or_insert_with(caller);
         self.jobs.advance(&mut self.users, context);
     }
 
-    fn answer(&mut self, request: &Request, context: &Context) -> Reply {
+    fn answer(&mut self, request: &SandboxRequest, context: &Context) -> Reply {
         if let Some(reply) = self.turned_away(request, context) {
             return reply;
         }
@@ -101,7 +106,7 @@ impl Support {
     }
 
     /// The answer to a caller whom nobody knows, or who may not do what is asked; `None`: go on.
-    fn turned_away(&self, request: &Request, context: &Context) -> Option<Reply> {
+    fn turned_away(&self, request: &SandboxRequest, context: &Context) -> Option<Reply> {
         let (scheme, login, password) = request.presented();
         let is_user = login.strip_suffix("/token") == Some(Sandbox::ZENDESK_EMAIL)
             && password == Sandbox::ZENDESK_TOKEN;
@@ -139,7 +144,7 @@ impl Support {
     }
 
     /// `POST /oauth/tokens`: client credentials or a refresh token, as JSON.
-    fn token(&mut self, request: &Request, context: &Context) -> Reply {
+    fn token(&mut self, request: &SandboxRequest, context: &Context) -> Reply {
         let Ok(body) = serde_json::from_slice::<Value>(request.body()) else {
             return refused("no json");
         };
@@ -234,8 +239,12 @@ impl Machine for Support {
         let id = id.map_err(|_| refuse("its id must be digits"))?;
         let role = users::role_named(&seed.role)
             .ok_or_else(|| refuse("its role must be end-user, agent, light-agent or admin"))?;
-        let states = [State::Active, State::SoftDeleted, State::PermanentlyDeleted];
-        let state = State::named(&seed.state, &states).ok_or_else(|| {
+        let states = [
+            UserStatus::Active,
+            UserStatus::SoftDeleted,
+            UserStatus::PermanentlyDeleted,
+        ];
+        let state = UserStatus::named(&seed.state, &states).ok_or_else(|| {
             refuse("its state must be active, soft-deleted or permanently-deleted")
         })?;
         let mut user = User::new(seed.clone(), role, state, now);
@@ -250,7 +259,7 @@ impl Machine for Support {
         users.map(|user| users::aged(user, context)).collect()
     }
 
-    fn handle(&mut self, request: &Request, context: &Context) -> Reply {
+    fn handle(&mut self, request: &SandboxRequest, context: &Context) -> Reply {
         self.advance(context);
         let quota = context.settings.limit(context.settings.zendesk.quota);
         let reply = if request.call == Call::Token {
@@ -265,7 +274,12 @@ impl Machine for Support {
         self.signed(reply, request.call, context)
     }
 
-    fn refusal(&mut self, fault: Fault, request: &Request, context: &Context) -> Option<Reply> {
+    fn refusal(
+        &mut self,
+        fault: Fault,
+        request: &SandboxRequest,
+        context: &Context,
+    ) -> Option<Reply> {
         let name = match fault {
             Fault::Unauthorized if request.presented().0 == "bearer" => "bad token",
             fault => fault.name(),

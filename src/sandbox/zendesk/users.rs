@@ -10,9 +10,9 @@ use super::{LIST_MAX, Support, refused};
 use crate::domain::Time;
 use crate::sandbox::hub::{Context, Sandbox};
 use crate::sandbox::reply::{Reply, changed, json, ok};
-use crate::sandbox::request::Request;
+use crate::sandbox::request::SandboxRequest;
 use crate::sandbox::settings::{ZendeskCaller, merge};
-use crate::sandbox::user::{State, User};
+use crate::sandbox::user::{User, UserStatus};
 
 /// How long a softly deleted user waits before Zendesk deletes it for good
 /// (<https://support.zendesk.com/hc/en-us/articles/5007485121562>).
@@ -59,8 +59,8 @@ pub(super) fn custom_role(context: &Context) -> Reply {
 pub(super) fn aged(user: &User, context: &Context) -> User {
     let mut user = user.clone();
     let ends = user.since.after(context.settings.shortened(SOFT_KEPT));
-    if user.state == State::SoftDeleted && ends <= context.now {
-        user.state = State::PermanentlyDeleted;
+    if user.state == UserStatus::SoftDeleted && ends <= context.now {
+        user.state = UserStatus::PermanentlyDeleted;
         user.since = ends;
     }
     user
@@ -74,7 +74,7 @@ pub(super) fn soft_delete(
     now: Time,
 ) -> Result<&User, Option<String>> {
     let user = users.get_mut(&id).ok_or(None)?;
-    let why = if user.state != State::Active {
+    let why = if user.state != UserStatus::Active {
         "User could not be deleted in its current state".to_owned()
     } else if id == Support::OWNER_ID {
         "The account owner cannot be deleted".to_owned()
@@ -88,19 +88,19 @@ pub(super) fn soft_delete(
             user.seed.open_tickets
         )
     } else {
-        user.change(State::SoftDeleted, now);
+        user.change(UserStatus::SoftDeleted, now);
         return Ok(user);
     };
     Err(Some(why))
 }
 
 impl Support {
-    fn user(&self, request: &Request, context: &Context) -> Option<User> {
+    fn user(&self, request: &SandboxRequest, context: &Context) -> Option<User> {
         let user = self.users.get(&request.number())?;
         Some(aged(user, context))
     }
 
-    pub(super) fn me(&self, request: &Request, context: &Context) -> Reply {
+    pub(super) fn me(&self, request: &SandboxRequest, context: &Context) -> Reply {
         let zendesk = &context.settings.zendesk;
         let Some(caller) = self.users.get(&zendesk.caller_id) else {
             return refused("anonymous");
@@ -117,14 +117,14 @@ impl Support {
         ok(&json!({"user": user}))
     }
 
-    pub(super) fn read(&self, request: &Request, context: &Context) -> Reply {
+    pub(super) fn read(&self, request: &SandboxRequest, context: &Context) -> Reply {
         match self.user(request, context) {
             Some(user) => ok(&json!({"user": to_json(&user, request, context)})),
             None => refused("not found"),
         }
     }
 
-    pub(super) fn read_many(&self, request: &Request, context: &Context) -> Reply {
+    pub(super) fn read_many(&self, request: &SandboxRequest, context: &Context) -> Reply {
         if request.ids.len() > LIST_MAX {
             return refused("many ids");
         }
@@ -135,7 +135,7 @@ impl Support {
 
     /// Users by external ids, which are the same in any case. Or users whose addresses hold the one
     /// that is searched for: also such as are like it.
-    pub(super) fn search(&self, request: &Request, context: &Context) -> Reply {
+    pub(super) fn search(&self, request: &SandboxRequest, context: &Context) -> Reply {
         let keys: Vec<String> = request.ids.iter().map(|key| key.to_lowercase()).collect();
         if keys.len() > LIST_MAX {
             return refused("many ids");
@@ -147,7 +147,7 @@ impl Support {
         list(self.users.values().filter(is_meant), request, context)
     }
 
-    pub(super) fn delete(&mut self, request: &Request, context: &Context) -> Reply {
+    pub(super) fn delete(&mut self, request: &SandboxRequest, context: &Context) -> Reply {
         let caller = context.settings.zendesk.caller_id;
         match soft_delete(&mut self.users, request.number(), caller, context.now) {
             Ok(user) => {
@@ -159,7 +159,7 @@ impl Support {
         }
     }
 
-    pub(super) fn read_deleted(&self, request: &Request, context: &Context) -> Reply {
+    pub(super) fn read_deleted(&self, request: &SandboxRequest, context: &Context) -> Reply {
         match self.user(request, context) {
             Some(user) if is_listed(&user, context) => {
                 let user = deleted_json(&user, request, context);
@@ -169,10 +169,14 @@ impl Support {
         }
     }
 
-    pub(super) fn permanently_delete(&mut self, request: &Request, context: &Context) -> Reply {
+    pub(super) fn permanently_delete(
+        &mut self,
+        request: &SandboxRequest,
+        context: &Context,
+    ) -> Reply {
         match self.users.get_mut(&request.number()) {
             Some(user) if is_listed(&aged(user, context), context) => {
-                user.change(State::PermanentlyDeleted, context.now);
+                user.change(UserStatus::PermanentlyDeleted, context.now);
                 let user = deleted_json(user, request, context);
                 changed(ok(&json!({"deleted_user": user})))
             }
@@ -181,11 +185,11 @@ impl Support {
     }
 
     /// The state of a user's erasure: asked for and begun at once, complete after a while.
-    pub(super) fn compliance(&self, request: &Request, context: &Context) -> Reply {
+    pub(super) fn compliance(&self, request: &SandboxRequest, context: &Context) -> Reply {
         let Some(user) = self.user(request, context) else {
             return refused("not found");
         };
-        if user.state != State::PermanentlyDeleted {
+        if user.state != UserStatus::PermanentlyDeleted {
             return ok(&json!({"compliance_deletion_statuses": []}));
         }
         let executer = context.settings.zendesk.caller_id;
@@ -226,8 +230,12 @@ fn invalid(why: &str) -> Reply {
 }
 
 /// The list of those of `users` who are not deleted.
-fn list<'u>(users: impl Iterator<Item = &'u User>, request: &Request, context: &Context) -> Reply {
-    let active = users.filter(|user| user.state == State::Active);
+fn list<'u>(
+    users: impl Iterator<Item = &'u User>,
+    request: &SandboxRequest,
+    context: &Context,
+) -> Reply {
+    let active = users.filter(|user| user.state == UserStatus::Active);
     let users: Vec<Value> = active.map(|user| to_json(user, request, context)).collect();
     let count = users.len();
     ok(&json!({"users": users, "next_page": null, "previous_page": null, "count": count}))
@@ -239,7 +247,7 @@ fn is_listed(user: &User, context: &Context) -> bool {
     let listed = user
         .changed_at
         .is_none_or(|at| at.after(delay) <= context.now);
-    listed && user.state == State::SoftDeleted
+    listed && user.state == UserStatus::SoftDeleted
 }
 
 /// The role of `user` as [`ROLES`] has it.
@@ -249,9 +257,9 @@ fn role_of(user: &User) -> (&str, &str, Option<u8>, Option<u64>) {
 }
 
 /// The aged `user` as the users endpoints show it.
-fn to_json(user: &User, request: &Request, context: &Context) -> Value {
+fn to_json(user: &User, request: &SandboxRequest, context: &Context) -> Value {
     let id: u64 = user.seed.id.parse().unwrap_or_default();
-    let active = user.state == State::Active;
+    let active = user.state == UserStatus::Active;
     let (_, _, role_type, custom_role_id) = role_of(user);
     let own = json!({
         "url": format!("{}/api/v2/users/{id}.json", request.base_url),
@@ -270,10 +278,10 @@ fn to_json(user: &User, request: &Request, context: &Context) -> Value {
 }
 
 /// The aged `user` as the deleted users endpoints show it: with less of them.
-fn deleted_json(user: &User, request: &Request, context: &Context) -> Value {
+fn deleted_json(user: &User, request: &SandboxRequest, context: &Context) -> Value {
     let id: u64 = user.seed.id.parse().unwrap_or_default();
     let renamed_at = user.since.after(context.settings.zendesk.rename_delay);
-    let is_renamed = user.state == State::PermanentlyDeleted && renamed_at <= context.now;
+    let is_renamed = user.state == UserStatus::PermanentlyDeleted && renamed_at <= context.now;
     let own = json!({
         "id": id,
         "url": format!("{}/api/v2/deleted_users/{id}.json", request.base_url),

@@ -15,7 +15,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
-use userpurge::sandbox::{Call, LogEntry, Running, Sandbox, SandboxOptions, Seed, UserState};
+use userpurge::sandbox::{Call, LogEntry, Running, Sandbox, SandboxOptions, Seed, UserRecord};
 use wiremock::matchers::{method, path, path_regex};
 use wiremock::{Mock, MockServer, Respond, ResponseTemplate};
 use witness::Witness;
@@ -203,7 +203,7 @@ requests = "100000/1s"
             .collect()
     }
 
-    pub(crate) fn users(&self) -> Vec<UserState> {
+    pub(crate) fn users(&self) -> Vec<UserRecord> {
         self.sandbox().with(|sandbox, now| sandbox.users(None, now))
     }
 
