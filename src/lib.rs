@@ -81,7 +81,7 @@
 //! - A module has at most 7,000 lines.
 //! - A file has 60 to 600 lines; `mod.rs`, `lib.rs` and `main.rs` may be shorter.
 //! - A function has at most 60 lines.
-//! - No type name is used twice outside the sandbox, and `lane` has no lock.
+//! - No type name is used twice, and `lane` has no lock.
 //!
 //! `make bench` measures these speeds, except the last two rows:
 //!

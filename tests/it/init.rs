@@ -15,7 +15,7 @@ fn world() -> World {
 }
 
 /// Answers, one a line.
-fn answers(lines: &[&str]) -> Vec<u8> {
+pub(crate) fn answers(lines: &[&str]) -> Vec<u8> {
     let mut text = lines.join("\n");
     text.push('\n');
     text.into_bytes()

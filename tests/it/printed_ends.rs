@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rstest::rstest;
 use serde_json::{Value, json};
 
+use crate::init::answers as lines_of;
 use crate::printed::{commands, in_a_shell};
 use crate::signals::send;
 use crate::stops::zone_where_the_minute_ends_in;
@@ -641,8 +642,7 @@ fn initialises(world: &World, init: &[&str]) {
         "secret.txt",
         "no",
     ];
-    let answers = answers.join("\n") + "\n";
-    let done = world.call_with(init, answers.as_bytes()).code(0);
+    let done = world.call_with(init, &lines_of(&answers)).code(0);
     let done = done.says("next: put the secret into `secret.txt`");
     assert_eq!(commands(&done.err), ["userpurge check"], "{done:?}");
     world.write("secret.txt", "sandbox-secret\n");
